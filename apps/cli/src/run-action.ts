@@ -1,0 +1,114 @@
+import { readFile } from 'node:fs/promises';
+import { InputError, type JobEvent, SrcodeError, wrapFileError } from '@srcode/core';
+import type { Command } from 'commander';
+import { parse as parseYaml } from 'yaml';
+import type { CliIo } from './cli-io.js';
+import { ProgressBar } from './render/progress-bar.js';
+
+/** Options every command takes. */
+export interface CommonOptions {
+  readonly json?: boolean;
+  readonly config?: string;
+}
+
+/** Adds `--json` and `--config`, which every command has. */
+export function withCommonOptions(command: Command): Command {
+  return command
+    .option('--json', 'print one JSON document on standard output, for machines')
+    .option('--config <file>', 'YAML or JSON file with this command’s options; flags win');
+}
+
+/** Folds a config file into the parsed flags: a flag given on the command line wins, a default loses. */
+async function mergeConfig(command: Command, path: string): Promise<void> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    throw wrapFileError(error, path, 'read');
+  }
+  let value: unknown;
+  try {
+    value = parseYaml(text, { maxAliasCount: 100 });
+  } catch (cause) {
+    throw new InputError({ code: 'CONFIG_MALFORMED', message: `${path}: expected YAML or JSON, got text that does not parse: ${(cause as Error).message}`, context: { path }, cause });
+  }
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+    throw new InputError({ code: 'CONFIG_MALFORMED', message: `${path}: expected a mapping of option names to values.`, context: { path } });
+  }
+  const known = new Map(command.options.map((option) => [option.attributeName(), option]));
+  for (const [key, raw] of Object.entries(value as Record<string, unknown>)) {
+    const option = known.get(key) ?? known.get(key.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase()));
+    if (option === undefined) {
+      throw new InputError({ code: 'CONFIG_UNKNOWN_OPTION', message: `${path}: unknown option "${key}". This command knows: ${[...known.keys()].join(', ')}.`, context: { path, key } });
+    }
+    const name = option.attributeName();
+    if (command.getOptionValueSource(name) === 'cli') continue;
+    const parsed = option.parseArg && typeof raw !== 'boolean' ? option.parseArg(String(raw), undefined as never) : raw;
+    command.setOptionValueWithSource(name, parsed, 'config');
+  }
+}
+
+/** Wraps the body of a command: config, cancellation, progress, errors and exit codes in one place. */
+export function runAction<O extends CommonOptions>(body: (options: O, io: CliIo, args: readonly string[]) => Promise<void>): (...received: unknown[]) => Promise<void> {
+  return async (...received) => {
+    const command = received.at(-1) as Command;
+    const args = command.processedArgs.map(String);
+    const abort = new AbortController();
+    const bar = new ProgressBar();
+    let interrupts = 0;
+    const onInterrupt = () => {
+      interrupts++;
+      if (interrupts > 1) process.exit(130);
+      process.stderr.write('\nStopping; finished work is kept. Press Ctrl-C again to stop at once.\n');
+      abort.abort(new Error('interrupted'));
+    };
+    process.on('SIGINT', onInterrupt);
+    process.on('SIGTERM', onInterrupt);
+    const isTerminal = process.stderr.isTTY === true;
+    try {
+      if (typeof command.opts<CommonOptions>().config === 'string') await mergeConfig(command, command.opts<CommonOptions>().config!);
+      const options = command.optsWithGlobals<O>();
+      const io: CliIo = {
+        out: (text) => process.stdout.write(`${text}\n`),
+        note: (text) => {
+          bar.end();
+          process.stderr.write(`${text}\n`);
+        },
+        progress: (event: JobEvent) => {
+          if (event.type === 'warning') {
+            bar.end();
+            process.stderr.write(`warning: ${event.message}\n`);
+          } else if (isTerminal) bar.update(event);
+        },
+        endProgress: () => bar.end(),
+        isTerminal,
+        json: options.json === true,
+        signal: abort.signal,
+      };
+      await body(options, io, args);
+    } catch (error) {
+      bar.end();
+      process.exitCode = reportError(error, interrupts > 0);
+    } finally {
+      bar.end();
+      process.off('SIGINT', onInterrupt);
+      process.off('SIGTERM', onInterrupt);
+    }
+  };
+}
+
+function reportError(error: unknown, interrupted: boolean): number {
+  const isOurs = SrcodeError.isInstance(error);
+  if (interrupted && (!isOurs || error.code === 'CANCELLED')) {
+    process.stderr.write('Stopped. Run the same command again (with --resume where it has one) to go on.\n');
+    return 130;
+  }
+  if (isOurs) {
+    process.stderr.write(`error ${error.code}: ${error.message}\n`);
+    if (process.env.SRCODE_DEBUG) process.stderr.write(`${error.stack ?? ''}\n`);
+    return error.exitCode;
+  }
+  process.stderr.write(`error: ${error instanceof Error ? (process.env.SRCODE_DEBUG ? error.stack : error.message) : String(error)}\n`);
+  process.stderr.write('This is not an error SRCode expected; set SRCODE_DEBUG=1 for the stack trace.\n');
+  return 1;
+}
