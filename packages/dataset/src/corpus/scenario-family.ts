@@ -31,5 +31,7 @@ export interface ScenarioFamily {
   readonly editShape: 'insertion' | 'replacement';
   /** Slot name → at least 3 choices (as text). The product gives the number of instances. */
   readonly slots: Readonly<Record<string, readonly string[]>>;
+  /** One sentence: why the vulnerable side fails; part of the recorded diagnosis. The title stands in for it. */
+  readonly rootCause?: string;
   instantiate(values: SlotValues): ScenarioTexts;
 }
