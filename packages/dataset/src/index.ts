@@ -1,4 +1,11 @@
 export type { ScenarioFamily, ScenarioTexts, SlotValues } from './corpus/scenario-family.js';
+export { detectLanguage } from './import/detect-language.js';
+export { findFunctionName } from './import/find-function-name.js';
+export type { ImportOptions, ImportReport } from './import/import-options.js';
+export { importPairs } from './import/import-pairs.js';
+export { type ImportPrimeVulOptions, importPrimeVul } from './import/import-prime-vul.js';
+export { importPrimeVulPlusMini } from './import/import-prime-vul-plus-mini.js';
+export { normaliseCwe } from './import/normalise-cwe.js';
 export {
   type BenchResult,
   type BenchTask,
