@@ -33,6 +33,7 @@ export interface FunctionInfo {
   /** Normalised return type, name and parameter types; comments and parameter names dropped. */
   readonly signature: string;
   readonly parameters: readonly { readonly type: string; readonly name: string | null }[];
+  /** Empty where the text was cut at the name, and for constructors and destructors. */
   readonly returnType: string;
   readonly start: number;
   readonly end: number;
