@@ -5,6 +5,7 @@ import { loadCpu } from './load-cpu.js';
 import { loadTensorflow } from './load-tensorflow.js';
 import { loadWasm } from './load-wasm.js';
 import { loadWebgpu } from './load-webgpu.js';
+import { registerGradients } from './register-gradients.js';
 import type { BackendCandidate, BackendName, BackendReport, LoadResult } from './types.js';
 
 const order: readonly BackendName[] = ['tensorflow', 'webgpu', 'wasm', 'cpu'];
@@ -57,6 +58,7 @@ async function tryBackend(name: BackendName): Promise<LoadResult> {
  */
 export async function selectBackend(options: SelectBackendOptions = {}): Promise<BackendReport> {
   const requested = requestedBackend(options);
+  registerGradients();
   const candidates: BackendCandidate[] = [];
   let chosen: BackendName | undefined;
   for (const name of order) {

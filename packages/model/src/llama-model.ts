@@ -1,0 +1,181 @@
+import { InputError } from '@srcode/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { type AttentionLayout, attend } from './ops/attend.js';
+import { embedTokens } from './ops/embed-tokens.js';
+import { rmsNorm } from './ops/rms-norm.js';
+import { swiGlu } from './ops/swi-glu.js';
+import { tokenLogProbs } from './ops/token-log-probs.js';
+import { computeRopeTables } from './rope-tables.js';
+import { findTokenSpans } from './token-batch.js';
+import type { CausalLm, ModelConfig, TokenBatch } from './types.js';
+
+const maskedBias = -1e9;
+let modelCount = 0;
+
+/** Shapes of all parameters by Hugging Face name, in checkpoint order. Linear weights are [out, in]. */
+export function listParameterShapes(config: ModelConfig): Map<string, readonly number[]> {
+  const D = config.hiddenSize;
+  const F = config.intermediateSize;
+  const Q = config.numAttentionHeads * config.headDim;
+  const K = config.numKeyValueHeads * config.headDim;
+  const shapes = new Map<string, readonly number[]>();
+  shapes.set('model.embed_tokens.weight', [config.vocabSize, D]);
+  for (let i = 0; i < config.numHiddenLayers; i++) {
+    const layer = `model.layers.${i}`;
+    shapes.set(`${layer}.input_layernorm.weight`, [D]);
+    for (const [name, size] of [['q', Q] as const, ['k', K] as const, ['v', K] as const]) {
+      shapes.set(`${layer}.self_attn.${name}_proj.weight`, [size, D]);
+      if (config.attentionBias) shapes.set(`${layer}.self_attn.${name}_proj.bias`, [size]);
+    }
+    shapes.set(`${layer}.self_attn.o_proj.weight`, [D, Q]);
+    shapes.set(`${layer}.post_attention_layernorm.weight`, [D]);
+    shapes.set(`${layer}.mlp.gate_proj.weight`, [F, D]);
+    shapes.set(`${layer}.mlp.up_proj.weight`, [F, D]);
+    shapes.set(`${layer}.mlp.down_proj.weight`, [D, F]);
+  }
+  shapes.set('model.norm.weight', [D]);
+  if (!config.tieWordEmbeddings) shapes.set('lm_head.weight', [config.vocabSize, D]);
+  return shapes;
+}
+
+/** A Llama or Qwen2 decoder on tfjs. Owns its variables until `dispose`. */
+export class LlamaModel implements CausalLm {
+  readonly config: ModelConfig;
+  readonly #parameters: ReadonlyMap<string, tf.Variable>;
+
+  /** Takes over the given variables; they must be all of `listParameterShapes`, in those shapes. */
+  constructor(config: ModelConfig, parameters: ReadonlyMap<string, tf.Variable>) {
+    this.config = config;
+    this.#parameters = parameters;
+  }
+
+  parameters(): ReadonlyMap<string, tf.Variable> {
+    return this.#parameters;
+  }
+
+  trainableParameters(): ReadonlyMap<string, tf.Variable> {
+    return this.#parameters;
+  }
+
+  #weight<R extends tf.Rank>(name: string): tf.Tensor<R> {
+    return this.#parameters.get(name) as unknown as tf.Tensor<R>;
+  }
+
+  #linear(x: tf.Tensor2D, name: string): tf.Tensor2D {
+    const product = tf.matMul(x, this.#weight<tf.Rank.R2>(`${name}.weight`), false, true);
+    const bias = this.#parameters.get(`${name}.bias`);
+    return bias ? (tf.add(product, bias) as tf.Tensor2D) : (product as tf.Tensor2D);
+  }
+
+  hiddenStates(batch: TokenBatch): tf.Tensor3D {
+    const { config } = this;
+    const epsilon = config.rmsNormEps;
+    this.#checkBatch(batch);
+    return tf.tidy(() => {
+      const layout = createLayout(config, batch);
+      const shape = {
+        heads: config.numAttentionHeads,
+        kvHeads: config.numKeyValueHeads,
+        headDim: config.headDim,
+      };
+      let x = embedTokens(this.#weight('model.embed_tokens.weight'), batch.ids); // [N, D]
+      for (let i = 0; i < config.numHiddenLayers; i++) {
+        const layer = `model.layers.${i}`;
+        const h = rmsNorm(x, this.#weight(`${layer}.input_layernorm.weight`), epsilon);
+        const q = this.#linear(h, `${layer}.self_attn.q_proj`);
+        const k = this.#linear(h, `${layer}.self_attn.k_proj`);
+        const v = this.#linear(h, `${layer}.self_attn.v_proj`);
+        const mixed = attend(q, k, v, shape, layout);
+        x = tf.add(x, this.#linear(mixed, `${layer}.self_attn.o_proj`));
+        const h2 = rmsNorm(x, this.#weight(`${layer}.post_attention_layernorm.weight`), epsilon);
+        const gate = this.#linear(h2, `${layer}.mlp.gate_proj`);
+        const up = this.#linear(h2, `${layer}.mlp.up_proj`);
+        x = tf.add(x, this.#linear(swiGlu(gate, up), `${layer}.mlp.down_proj`));
+      }
+      const normed = rmsNorm(x, this.#weight('model.norm.weight'), epsilon);
+      return tf.reshape(normed, [batch.batchSize, batch.length, config.hiddenSize]) as tf.Tensor3D;
+    });
+  }
+
+  #head(): tf.Tensor2D {
+    return this.#weight(this.config.tieWordEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight');
+  }
+
+  logits(hidden: tf.Tensor2D): tf.Tensor2D {
+    return tf.matMul(hidden, this.#head(), false, true);
+  }
+
+  tokenLogProbs(hidden: tf.Tensor2D, targets: tf.Tensor1D): tf.Tensor1D {
+    return tokenLogProbs(hidden, this.#head(), targets, true);
+  }
+
+  dispose(): void {
+    for (const variable of this.#parameters.values()) variable.dispose();
+  }
+
+  #checkBatch(batch: TokenBatch): void {
+    const { vocabSize, maxPositionEmbeddings } = this.config;
+    if (batch.length > maxPositionEmbeddings) {
+      throw new InputError({
+        code: 'BATCH_TOO_LONG',
+        message: `Expected at most ${maxPositionEmbeddings} positions (max_position_embeddings), got ${batch.length}. Truncate the sequences.`,
+        context: { length: batch.length, maxPositionEmbeddings },
+      });
+    }
+    const bad = batch.ids.findIndex((id) => id < 0 || id >= vocabSize);
+    if (bad !== -1) {
+      throw new InputError({
+        code: 'TOKEN_OUT_OF_RANGE',
+        message: `Expected token ids in [0, ${vocabSize}), got ${batch.ids[bad]} at index ${bad}. Is this the tokenizer of this model?`,
+        context: { id: batch.ids[bad], vocabSize },
+      });
+    }
+  }
+}
+
+/** The layout tensors of a batch; tidy disposes them. */
+function createLayout(config: ModelConfig, batch: TokenBatch): AttentionLayout {
+  const { batchSize: B, length: T } = batch;
+  const half = config.headDim / 2;
+  const { starts, ends } = findTokenSpans(batch);
+  const tables = computeRopeTables(config, T);
+  const cos = new Float32Array(B * T * half);
+  const sin = new Float32Array(B * T * half);
+  const bias = new Float32Array(B * T * T).fill(maskedBias);
+  for (let b = 0; b < B; b++) {
+    for (let t = 0; t < T; t++) {
+      const position = Math.max(0, t - starts[b]!);
+      cos.set(tables.cos.subarray(position * half, (position + 1) * half), (b * T + t) * half);
+      sin.set(tables.sin.subarray(position * half, (position + 1) * half), (b * T + t) * half);
+      if (t >= starts[b]! && t < ends[b]!)
+        bias.fill(0, (b * T + t) * T + starts[b]!, (b * T + t) * T + t + 1);
+    }
+  }
+  return {
+    batchSize: B,
+    length: T,
+    starts,
+    ends,
+    bias: tf.tensor(bias, [B, 1, 1, T, T]),
+    cos: tf.tensor3d(cos, [B * T, 1, half]),
+    sin: tf.tensor3d(sin, [B * T, 1, half]),
+  };
+}
+
+/**
+ * Variables for `values` by parameter name. tfjs variable names are global, so that each model's are made unique.
+ * `take` returns the initial tensor; it is disposed here.
+ */
+export function createParameters(
+  config: ModelConfig,
+  take: (name: string, shape: readonly number[]) => tf.Tensor,
+): Map<string, tf.Variable> {
+  const id = modelCount++;
+  const parameters = new Map<string, tf.Variable>();
+  for (const [name, shape] of listParameterShapes(config)) {
+    const initial = take(name, shape);
+    parameters.set(name, tf.variable(initial, true, `${name}#${id}`));
+    initial.dispose();
+  }
+  return parameters;
+}
