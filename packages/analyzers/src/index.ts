@@ -1,1 +1,27 @@
-export type * from './types.js';
+export { AnalyzerFailedError, MalformedSarifError, SandboxFailedError, ToolMissingError } from './errors.js';
+export type { OracleProgram } from './oracle/assemble-program.js';
+export {
+  type CompiledProgram,
+  type CompileOptions,
+  compileProgram,
+  type DriverRun,
+  type OracleLimits,
+} from './oracle/compile-program.js';
+export {
+  type CompiledOracle,
+  type CompiledOracleOptions,
+  createCompiledOracle,
+  type OracleVerdict,
+} from './oracle/create-compiled-oracle.js';
+export { type Compiler, type CompilerDetection, detectCompiler } from './oracle/detect-compiler.js';
+export {
+  createSandbox,
+  type Sandbox,
+  type SandboxOptions,
+  type SandboxWorkDir,
+  type WorkDirRun,
+} from './sandbox/create-sandbox.js';
+export { detectSandbox } from './sandbox/detect-sandbox.js';
+export { type RunSandboxedOptions, runSandboxed } from './sandbox/run-sandboxed.js';
+export type { SandboxLevel, SandboxLimits, SandboxReport, SandboxResult } from './sandbox/types.js';
+export type { Analyzer, AnalyzerInput, Availability } from './types.js';
