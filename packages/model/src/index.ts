@@ -1,6 +1,14 @@
 export { type CreateCausalLmOptions, createCausalLm } from './create-causal-lm.js';
 export { ModelFileError, TokenizerError } from './errors.js';
+export {
+  type ChatMessage,
+  type FormatChatOptions,
+  formatChat,
+  tinyChatTemplate,
+  tinySpecialTokens,
+} from './format-chat.js';
 export { LlamaModel, listParameterShapes } from './llama-model.js';
+export { ByteLevelTokenizer, loadTokenizer } from './load-tokenizer.js';
 export {
   type CreateLlamaConfigOptions,
   createLlamaConfig,
@@ -8,6 +16,8 @@ export {
   parseModelConfig,
 } from './model-config.js';
 export { type CreateTokenBatchOptions, createTokenBatch } from './token-batch.js';
+export type { TokenizerFiles } from './tokenizer-files.js';
+export { type TrainBpeOptions, trainBpe } from './train-bpe.js';
 export type {
   CausalLm,
   GeneratedSequence,
