@@ -1,4 +1,43 @@
+export { computeStats, type DatasetStats, type EditShape, type StatsRecord } from './compute-stats.js';
+export {
+  type BuildCorpusOptions,
+  buildCorpus,
+  defaultHeldOutFamilies,
+  findScenarioFamily,
+  scenarioFamilies,
+} from './corpus/build-corpus.js';
+export {
+  scenarioProject,
+  toBenchTask,
+  toPrimeVulPlusRecord,
+  toVulnerableFunction,
+} from './corpus/convert-scenario.js';
+export {
+  countInstances,
+  drawSlotValues,
+  instantiateScenario,
+  type ScenarioInstance,
+  type ScenarioSplit,
+} from './corpus/instantiate-scenario.js';
 export type { ScenarioFamily, ScenarioTexts, SlotValues } from './corpus/scenario-family.js';
+export {
+  type Dataset,
+  type DatasetKind,
+  type DatasetRecordByKind,
+  openDataset,
+  type SaveDatasetOptions,
+  saveDataset,
+} from './dataset-directory.js';
+export { type ChatMessage, fenceCode, type SftExample, toSftExamples } from './export/chat-messages.js';
+export {
+  type ExportDatasetOptions,
+  type ExportedFile,
+  type ExportFormat,
+  type ExportReport,
+  exportDataset,
+  type RecordSource,
+} from './export/export-dataset.js';
+export { toVerlRows, type VerlRow } from './export/verl-rows.js';
 export { detectLanguage } from './import/detect-language.js';
 export { findFunctionName } from './import/find-function-name.js';
 export type { ImportOptions, ImportReport } from './import/import-options.js';
@@ -6,6 +45,7 @@ export { importPairs } from './import/import-pairs.js';
 export { type ImportPrimeVulOptions, importPrimeVul } from './import/import-prime-vul.js';
 export { importPrimeVulPlusMini } from './import/import-prime-vul-plus-mini.js';
 export { normaliseCwe } from './import/normalise-cwe.js';
+export type { Summary } from './internal/distribution.js';
 export {
   type BenchResult,
   type BenchTask,
@@ -40,3 +80,18 @@ export {
   type VulnerableFunction,
   vulnerableFunctionSchema,
 } from './schemas.js';
+export { type AssignSplitsOptions, assignSplits } from './split/assign-splits.js';
+export {
+  checkLeakage,
+  type LeakageCase,
+  type LeakageReason,
+  type LeakageReport,
+} from './split/check-leakage.js';
+export {
+  type DeduplicateOptions,
+  type DeduplicateResult,
+  type DedupRecord,
+  type DroppedRecord,
+  deduplicate,
+} from './split/deduplicate.js';
+export { type GroupableRecord, groupRecords } from './split/group-records.js';

@@ -23,6 +23,11 @@ const includes = ['limits.h', 'stddef.h', 'stdint.h', 'stdio.h', 'stdlib.h', 'st
   .map((header) => `#include <${header}>`)
   .join('\n');
 
+/** C lines that leave the function with `value` when `condition` holds. */
+export function returnWhen(condition: string, value: string): string {
+  return `    if (${condition})\n        return ${value};\n`;
+}
+
 /** Completes an instance: standard includes, function texts and a driver with `main`. */
 export function composeTexts(parts: InstanceParts): ScenarioTexts {
   const wrap = (body: string) => `${parts.signature}\n{\n${body.replace(/^\n+|\s+$/g, '')}\n}\n`;
