@@ -61,7 +61,7 @@ export function matchPrepared(pair: RewardPair, text: string, options: ResolvedR
   if (prepared.hunks.length === 0) return { tokens, hunks: [], cut };
   const index = indexByPrepared.get(prepared) ?? indexPair(prepared);
   indexByPrepared.set(prepared, index);
-  const answer = indexAnswer(prepared, index, tokens);
+  const answer = indexAnswer(index, tokens);
   const seeds = new SeedIndex(answer);
   const hunks = prepared.hunks.map((hunk) => {
     const window = locateHunk(prepared, index, answer, seeds, hunk);

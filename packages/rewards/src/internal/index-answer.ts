@@ -15,8 +15,9 @@ export interface PairIndex {
   readonly idByText: ReadonlyMap<string, number>;
   readonly secureIds: Int32Array;
   readonly vulnerableIds: Int32Array;
-  /** 1 for secure tokens that both sides have. */
-  readonly secureCommon: Uint8Array;
+  /** Per token of each side: 1 for an unchanged identifier, 2 for an identifier of this side alone, 0 for other tokens. */
+  readonly secureNames: Uint8Array;
+  readonly vulnerableNames: Uint8Array;
 }
 
 /** An answer read against a pair. */
@@ -41,25 +42,30 @@ export function indexPair(prepared: PreparedPair): PairIndex {
   };
   const secureIds = Int32Array.from(prepared.secureTokens, intern);
   const vulnerableIds = Int32Array.from(prepared.vulnerableTokens, intern);
-  const secureCommon = new Uint8Array(secureIds.length).fill(1);
-  for (const hunk of prepared.hunks)
-    for (const edit of hunk.edits) secureCommon.fill(0, edit.secureStart, edit.secureEnd);
-  return { idByText, secureIds, vulnerableIds, secureCommon };
+  const nameOf = (token: LexicalToken): number => (token.kind === 'identifier' ? 1 : 0);
+  const secureNames = Uint8Array.from(prepared.secureTokens, nameOf);
+  const vulnerableNames = Uint8Array.from(prepared.vulnerableTokens, nameOf);
+  const mark = (names: Uint8Array, start: number, end: number): void => {
+    for (let i = start; i < end; i++) if (names[i] === 1) names[i] = 2;
+  };
+  for (const { edits } of prepared.hunks) {
+    for (const edit of edits) {
+      mark(secureNames, edit.secureStart, edit.secureEnd);
+      mark(vulnerableNames, edit.vulnerableStart, edit.vulnerableEnd);
+    }
+  }
+  return { idByText, secureIds, vulnerableIds, secureNames, vulnerableNames };
 }
 
 /**
  * Reads an answer against a pair: finds which of its names are renamed ones, then its place-by-place alignment to each side.
  *
- * Renamings come from aligning the answer to the secure side with all identifiers alike, and are counted only on tokens
- * that both sides share, so that a name which only one side has can never be "renamed" into evidence.
+ * Renamings come from aligning the answer to both sides with all identifiers alike, and must be seen on tokens that
+ * both sides share, so that a name which only one side has can never be "renamed" into evidence.
  */
-export function indexAnswer(
-  prepared: PreparedPair,
-  pair: PairIndex,
-  tokens: readonly LexicalToken[],
-): IndexedAnswer {
+export function indexAnswer(pair: PairIndex, tokens: readonly LexicalToken[]): IndexedAnswer {
   const exact = Int32Array.from(tokens, (token) => pair.idByText.get(token.text) ?? -1);
-  const renamed = findRenaming(prepared, pair, tokens, exact);
+  const renamed = findRenaming(pair, tokens, exact);
   const taken = new Set(renamed.values());
   const ids = new Int32Array(tokens.length);
   const quality = new Float64Array(tokens.length);
@@ -87,7 +93,6 @@ export function indexAnswer(
 
 /** The answer's identifiers → ids of the pair's identifiers, one to one, where places agree; identities included. */
 function findRenaming(
-  prepared: PreparedPair,
   pair: PairIndex,
   tokens: readonly LexicalToken[],
   exact: Int32Array,
@@ -96,60 +101,83 @@ function findRenaming(
   if (tokens.every((token, i) => !isName(token) || exact[i] !== -1) && isMostlySame(pair, exact))
     return new Map();
   const answerShape = exact.map((id, i) => (isName(tokens[i]!) ? IDENTIFIER_SHAPE : id));
-  const secureShape = pair.secureIds.map((id, i) =>
-    isName(prepared.secureTokens[i]!) ? IDENTIFIER_SHAPE : id,
-  );
-  const at = matchSequences(secureShape, answerShape);
-  const votes = new Map<string, { name: string; id: number; count: number }>();
-  const byName = new Map<string, number>();
-  const byId = new Map<number, number>();
-  let aligned = 0;
-  for (let i = 0; i < at.length; i++) {
-    if (at[i] === -1) continue;
-    aligned++;
-    if (pair.secureCommon[i] !== 1 || !isName(prepared.secureTokens[i]!)) continue;
-    const name = tokens[at[i]!]!.text;
-    const id = pair.secureIds[i]!;
-    const key = `${id} ${name}`;
-    const vote = votes.get(key) ?? { name, id, count: 0 };
-    vote.count++;
-    votes.set(key, vote);
-    byName.set(name, (byName.get(name) ?? 0) + 1);
-    byId.set(id, (byId.get(id) ?? 0) + 1);
+  const ballot = new Ballot(pair);
+  for (const [ids, names] of [
+    [pair.secureIds, pair.secureNames],
+    [pair.vulnerableIds, pair.vulnerableNames],
+  ] as const) {
+    const shape = ids.map((id, i) => (names[i] === 0 ? id : IDENTIFIER_SHAPE));
+    const at = matchSequences(shape, answerShape);
+    let aligned = 0;
+    for (const index of at) if (index !== -1) aligned++;
+    if (aligned < MIN_SHAPE_SHARE * Math.min(tokens.length, at.length)) continue;
+    for (let i = 0; i < at.length; i++)
+      if (at[i] !== -1 && names[i] !== 0) ballot.add(tokens[at[i]!]!.text, ids[i]!, names[i] === 1);
   }
-  if (aligned < MIN_SHAPE_SHARE * Math.min(tokens.length, at.length)) return new Map();
-  return chooseOneToOne([...votes.values()], byName, byId, pair);
+  return ballot.choose();
 }
 
-/** True when the answer's tokens are the pair's at their places: names were not exchanged among themselves. */
+/** True when the answer's tokens are one side's at their places: names were not exchanged among themselves. */
 function isMostlySame(pair: PairIndex, exact: Int32Array): boolean {
-  const at = matchSequences(pair.secureIds, exact);
-  let same = 0;
-  for (const index of at) if (index !== -1) same++;
-  return same >= 0.8 * Math.max(at.length, exact.length);
+  return [pair.secureIds, pair.vulnerableIds].some((ids) => {
+    let same = 0;
+    for (const index of matchSequences(ids, exact)) if (index !== -1) same++;
+    return same >= 0.8 * Math.max(ids.length, exact.length);
+  });
 }
 
-function chooseOneToOne(
-  votes: readonly { name: string; id: number; count: number }[],
-  byName: ReadonlyMap<string, number>,
-  byId: ReadonlyMap<number, number>,
-  pair: PairIndex,
-): Map<string, number> {
-  const identical = (vote: { name: string; id: number }): boolean => pair.idByText.get(vote.name) === vote.id;
-  // A name at its own place counts double: calling one thing by another's name takes more evidence than not.
-  const strength = (vote: { name: string; id: number; count: number }): number =>
-    vote.count * (identical(vote) ? 2 : 1);
-  const ordered = [...votes].sort(
-    (a, b) => strength(b) - strength(a) || a.id - b.id || (a.name < b.name ? -1 : 1),
-  );
-  const renamed = new Map<string, number>();
-  const taken = new Set<number>();
-  for (const vote of ordered) {
-    if (renamed.has(vote.name) || taken.has(vote.id)) continue;
-    const share = vote.count / Math.max(byName.get(vote.name)!, byId.get(vote.id)!);
-    if (!identical(vote) && share < RENAME_SHARE) continue;
-    renamed.set(vote.name, vote.id);
-    taken.add(vote.id);
+interface Vote {
+  readonly name: string;
+  readonly id: number;
+  count: number;
+  /** True when it was seen in a place that both sides share. */
+  founded: boolean;
+}
+
+/** Counts which name of the answer stands where which name of the pair does. */
+class Ballot {
+  readonly #pair: PairIndex;
+  readonly #votes = new Map<string, Vote>();
+  readonly #byName = new Map<string, number>();
+  readonly #byId = new Map<number, number>();
+
+  constructor(pair: PairIndex) {
+    this.#pair = pair;
   }
-  return renamed;
+
+  /** Places that only one side has count for a renaming, or against it, but cannot found one. */
+  add(name: string, id: number, common: boolean): void {
+    this.#byName.set(name, (this.#byName.get(name) ?? 0) + 1);
+    this.#byId.set(id, (this.#byId.get(id) ?? 0) + 1);
+    const key = `${id} ${name}`;
+    const vote = this.#votes.get(key) ?? { name, id, count: 0, founded: false };
+    vote.count++;
+    vote.founded ||= common;
+    this.#votes.set(key, vote);
+  }
+
+  #isIdentity(vote: Vote): boolean {
+    return this.#pair.idByText.get(vote.name) === vote.id;
+  }
+
+  /** A name at its own place counts double: calling one thing by another's name takes more evidence than not. */
+  #strength(vote: Vote): number {
+    return vote.count * (this.#isIdentity(vote) ? 2 : 1);
+  }
+
+  choose(): Map<string, number> {
+    const ordered = [...this.#votes.values()].sort(
+      (a, b) => this.#strength(b) - this.#strength(a) || a.id - b.id || (a.name < b.name ? -1 : 1),
+    );
+    const renamed = new Map<string, number>();
+    const taken = new Set<number>();
+    for (const vote of ordered) {
+      if (!vote.founded || renamed.has(vote.name) || taken.has(vote.id)) continue;
+      const share = vote.count / Math.max(this.#byName.get(vote.name)!, this.#byId.get(vote.id)!);
+      if (!this.#isIdentity(vote) && share < RENAME_SHARE) continue;
+      renamed.set(vote.name, vote.id);
+      taken.add(vote.id);
+    }
+    return renamed;
+  }
 }
