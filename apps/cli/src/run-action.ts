@@ -30,26 +30,43 @@ async function mergeConfig(command: Command, path: string): Promise<void> {
   try {
     value = parseYaml(text, { maxAliasCount: 100 });
   } catch (cause) {
-    throw new InputError({ code: 'CONFIG_MALFORMED', message: `${path}: expected YAML or JSON, got text that does not parse: ${(cause as Error).message}`, context: { path }, cause });
+    throw new InputError({
+      code: 'CONFIG_MALFORMED',
+      message: `${path}: expected YAML or JSON, got text that does not parse: ${(cause as Error).message}`,
+      context: { path },
+      cause,
+    });
   }
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {
-    throw new InputError({ code: 'CONFIG_MALFORMED', message: `${path}: expected a mapping of option names to values.`, context: { path } });
+    throw new InputError({
+      code: 'CONFIG_MALFORMED',
+      message: `${path}: expected a mapping of option names to values.`,
+      context: { path },
+    });
   }
   const known = new Map(command.options.map((option) => [option.attributeName(), option]));
   for (const [key, raw] of Object.entries(value as Record<string, unknown>)) {
-    const option = known.get(key) ?? known.get(key.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase()));
+    const option =
+      known.get(key) ?? known.get(key.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase()));
     if (option === undefined) {
-      throw new InputError({ code: 'CONFIG_UNKNOWN_OPTION', message: `${path}: unknown option "${key}". This command knows: ${[...known.keys()].join(', ')}.`, context: { path, key } });
+      throw new InputError({
+        code: 'CONFIG_UNKNOWN_OPTION',
+        message: `${path}: unknown option "${key}". This command knows: ${[...known.keys()].join(', ')}.`,
+        context: { path, key },
+      });
     }
     const name = option.attributeName();
     if (command.getOptionValueSource(name) === 'cli') continue;
-    const parsed = option.parseArg && typeof raw !== 'boolean' ? option.parseArg(String(raw), undefined as never) : raw;
+    const parsed =
+      option.parseArg && typeof raw !== 'boolean' ? option.parseArg(String(raw), undefined as never) : raw;
     command.setOptionValueWithSource(name, parsed, 'config');
   }
 }
 
 /** Wraps the body of a command: config, cancellation, progress, errors and exit codes in one place. */
-export function runAction<O extends CommonOptions>(body: (options: O, io: CliIo, args: readonly string[]) => Promise<void>): (...received: unknown[]) => Promise<void> {
+export function runAction<O extends CommonOptions>(
+  body: (options: O, io: CliIo, args: readonly string[]) => Promise<void>,
+): (...received: unknown[]) => Promise<void> {
   return async (...received) => {
     const command = received.at(-1) as Command;
     const args = command.processedArgs.map(String);
@@ -66,7 +83,8 @@ export function runAction<O extends CommonOptions>(body: (options: O, io: CliIo,
     process.on('SIGTERM', onInterrupt);
     const isTerminal = process.stderr.isTTY === true;
     try {
-      if (typeof command.opts<CommonOptions>().config === 'string') await mergeConfig(command, command.opts<CommonOptions>().config!);
+      if (typeof command.opts<CommonOptions>().config === 'string')
+        await mergeConfig(command, command.opts<CommonOptions>().config!);
       const options = command.optsWithGlobals<O>();
       const io: CliIo = {
         out: (text) => process.stdout.write(`${text}\n`),
@@ -108,7 +126,9 @@ function reportError(error: unknown, interrupted: boolean): number {
     if (process.env.SRCODE_DEBUG) process.stderr.write(`${error.stack ?? ''}\n`);
     return error.exitCode;
   }
-  process.stderr.write(`error: ${error instanceof Error ? (process.env.SRCODE_DEBUG ? error.stack : error.message) : String(error)}\n`);
+  process.stderr.write(
+    `error: ${error instanceof Error ? (process.env.SRCODE_DEBUG ? error.stack : error.message) : String(error)}\n`,
+  );
   process.stderr.write('This is not an error SRCode expected; set SRCODE_DEBUG=1 for the stack trace.\n');
   return 1;
 }

@@ -12,7 +12,15 @@ export class ProgressBar {
       this.end();
       this.#stage = event.stage;
       this.#bar = new SingleBar(
-        { format: '  {stage} [{bar}] {value}/{total} | {eta_formatted} left {figures}', hideCursor: true, stream: process.stderr, fps: 5, etaBuffer: 50, clearOnComplete: true, gracefulExit: false },
+        {
+          format: '  {stage} [{bar}] {value}/{total} | {eta_formatted} left {figures}',
+          hideCursor: true,
+          stream: process.stderr,
+          fps: 5,
+          etaBuffer: 50,
+          clearOnComplete: true,
+          gracefulExit: false,
+        },
         Presets.shades_classic,
       );
       this.#bar.start(event.total ?? 0, 0, { stage: event.stage, figures: '' });
@@ -29,6 +37,8 @@ export class ProgressBar {
 }
 
 function formatFigures(event: ProgressEvent): string {
-  const figures = Object.entries(event.metrics ?? {}).map(([name, value]) => `${name} ${Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3)}`);
+  const figures = Object.entries(event.metrics ?? {}).map(
+    ([name, value]) => `${name} ${Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3)}`,
+  );
   return figures.length === 0 ? '' : `| ${figures.join(' · ')}`;
 }

@@ -22,7 +22,11 @@ export function fingerprintStage(stage: string, options: unknown, upstream: read
 const stampPath = (runFolder: string, stage: string) => join(runFolder, 'stages', `${stage}.json`);
 
 /** The stamp of a finished stage when its fingerprint matches and its outputs are unchanged on disk; else null. */
-export async function readStamp(runFolder: string, stage: string, fingerprint: string): Promise<StageStamp | null> {
+export async function readStamp(
+  runFolder: string,
+  stage: string,
+  fingerprint: string,
+): Promise<StageStamp | null> {
   let stamp: StageStamp;
   try {
     stamp = stampSchema.parse(JSON.parse(await readFile(stampPath(runFolder, stage), 'utf8')));
@@ -38,7 +42,13 @@ export async function readStamp(runFolder: string, stage: string, fingerprint: s
 }
 
 /** Records that a stage is done. Written last, so that a crash before it means the stage runs again. */
-export async function writeStamp(runFolder: string, stage: string, fingerprint: string, outputs: readonly string[], seconds: number): Promise<StageStamp> {
+export async function writeStamp(
+  runFolder: string,
+  stage: string,
+  fingerprint: string,
+  outputs: readonly string[],
+  seconds: number,
+): Promise<StageStamp> {
   const hashes: Record<string, string> = {};
   for (const file of outputs) hashes[file] = await hashFile(join(runFolder, file));
   const stamp: StageStamp = { stage, fingerprint, outputs: hashes, seconds };

@@ -1,0 +1,32 @@
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { registerBuild } from './commands/dataset/build.js';
+import { registerExport } from './commands/dataset/export.js';
+import { registerImport } from './commands/dataset/import.js';
+import { registerStats } from './commands/dataset/stats.js';
+import { registerTeacher } from './commands/teacher.js';
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+/** The whole command line, ready to parse. */
+export function createProgram(): Command {
+  const program = new Command('srcode')
+    .description('Teach language models to write secure code with token-level rewards.')
+    .version(version)
+    .showHelpAfterError('(see --help)')
+    .exitOverride((error) => {
+      // Commander exits 1 on bad usage; the contract here is 2.
+      process.exit(error.exitCode === 0 ? 0 : 2);
+    });
+  const dataset = program
+    .command('dataset')
+    .description('import, build, validate, inspect and export datasets');
+  registerImport(dataset);
+  registerBuild(dataset);
+  registerStats(dataset);
+  registerExport(dataset);
+  registerTeacher(program);
+  return program;
+}
