@@ -23,9 +23,9 @@ const countWords = defineFamily({
       functionName: fn,
       prompts: {
         terse: `${signature}: cut_words() of a heap copy of ${line}; ${fail} without a copy or if it starts with '${mark}'.`,
-        detailed: `Write \`${signature}\`. cut_words() counts words and changes the text, so give it a copy from strdup(). Return its result, or ${fail} when there is no copy or it begins with '${mark}'.`,
-        scenario: `A script reader sizes its lines; those with a leading '${mark}' are comments. Implement \`${signature}\`: strdup(), then cut_words() of the copy, and ${fail} for a comment.`,
-        question: `How do I write \`${signature}\` so that it gives cut_words() of a heap copy of ${line}, or ${fail} if the copy cannot be made or begins with '${mark}'?`,
+        detailed: `Write ${signature}. cut_words() counts words and changes the text, so give it a copy from strdup(). Return its result, or ${fail} when there is no copy or it begins with '${mark}'.`,
+        scenario: `A script reader sizes its lines; those with a leading '${mark}' are comments. Implement ${signature}: strdup(), then cut_words() of the copy, and ${fail} for a comment.`,
+        question: `How do I write ${signature} so that it gives cut_words() of a heap copy of ${line}, or ${fail} if the copy cannot be made or begins with '${mark}'?`,
       },
       declarations: `${trackedHeap}
 static int cut_words(char *text)
@@ -89,10 +89,10 @@ const resizeItems = defineFamily({
       signature,
       functionName: fn,
       prompts: {
-        terse: `${signature}: give items (${type}) room for ${count}, set cap, return 0; ${fail} and the old items if that is not possible.`,
-        detailed: `Write \`${signature}\`. It changes the memory of items, of type ${type}, to ${count} of them, sets cap and returns 0. If no memory is left, it returns ${fail} and the vec stays as it was.`,
-        scenario: `A table of ${type} items grows while a file is read. Implement \`${signature}\` with realloc(): room for ${count} items, new cap, result 0; or ${fail} with the vec unchanged.`,
-        question: `How can \`${signature}\` make room for ${count} items of type ${type} and set cap, returning 0, or ${fail} while the vec goes on with what it has?`,
+        terse: `${signature}: give items (${type}) room for ${count}, set cap, return 0, or ${fail} and the old items if that is not possible.`,
+        detailed: `Write ${signature}. It changes the memory of items, of type ${type}, to ${count} of them, sets cap and returns 0. If no memory is left, it returns ${fail} and the vec stays as it was.`,
+        scenario: `A table of ${type} items grows while a file is read. Implement ${signature} with realloc(): room for ${count} items, new cap, result 0; or ${fail} with the vec unchanged.`,
+        question: `How can ${signature} make room for ${count} items of type ${type} and set cap, returning 0, or ${fail} while the vec goes on with what it has?`,
       },
       declarations: `${trackedHeap}
 struct vec {

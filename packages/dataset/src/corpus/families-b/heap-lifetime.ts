@@ -30,9 +30,9 @@ const resetBuffer = defineFamily({
       functionName: fn,
       prompts: {
         terse: `${signature}: free ${field} of the ${noun}, leave it empty for reuse, return the old len.`,
-        detailed: `Write \`${signature}\`. It frees the field ${field}, leaves the ${noun} empty (len 0) so that it can be filled again, and returns the len it had.`,
-        scenario: `Between two requests a server empties its ${noun} and fills it anew. Implement \`${signature}\`: free ${field}, make len 0 and return the len that was.`,
-        question: `How would you write \`${signature}\` so that a ${noun} gives up its ${field}, starts over with len 0, and the caller learns the former len?`,
+        detailed: `Write ${signature}. It frees the field ${field}, leaves the ${noun} empty (len 0) so that it can be filled again, and returns the len it had.`,
+        scenario: `Between two requests a server empties its ${noun} and fills it anew. Implement ${signature}: free ${field}, make len 0 and return the len that was.`,
+        question: `How would you write ${signature} so that a ${noun} gives up its ${field}, starts over with len 0, and the caller learns the former len?`,
       },
       declarations: `
 struct ${noun} {
@@ -102,9 +102,9 @@ const pushCopy = defineFamily({
       functionName: fn,
       prompts: {
         terse: `${signature}: append another copy of the ${type} at ${index}; vec_grow(${state}) makes room when len equals cap.`,
-        detailed: `Write \`${signature}\`. The vec holds len items of type ${type} with room for cap; append a copy of the one at ${index}, calling vec_grow(${state}) first when the vec is full.`,
-        scenario: `An editor repeats an earlier ${noun}, kept as ${type}. Implement \`${signature}\`: the item at ${index} is appended once more, with vec_grow(${state}) for a full vec.`,
-        question: `Can you write \`${signature}\`, which puts the ${type} at ${index} once more at the end, growing a full vec with vec_grow(${state})?`,
+        detailed: `Write ${signature}. The vec holds len items of type ${type} with room for cap; append a copy of the one at ${index}, calling vec_grow(${state}) first when the vec is full.`,
+        scenario: `An editor repeats an earlier ${noun}, kept as ${type}. Implement ${signature}: the item at ${index} is appended once more, with vec_grow(${state}) for a full vec.`,
+        question: `Can you write ${signature}, which puts the ${type} at ${index} once more at the end, growing a full vec with vec_grow(${state})?`,
       },
       declarations: `
 struct vec {
@@ -178,9 +178,9 @@ const loadChunk = defineFamily({
       functionName: fn,
       prompts: {
         terse: `${signature}: get ${count} bytes for data, fill them by read_input(); 0, or ${fail} without data. end_${noun}() follows later.`,
-        detailed: `Write \`${signature}\`. It allocates ${count} bytes for data and fills them by read_input(), which gives 0 when it worked. Return 0, or ${fail} with nothing allocated. The caller ends with end_${noun}().`,
-        scenario: `A viewer opens a ${noun} and always ends with end_${noun}(), which frees data. Implement \`${signature}\`: ${count} bytes from read_input(); 0, or ${fail} without data.`,
-        question: `How should \`${signature}\` get ${count} bytes for data, fill them by read_input() and return 0, or ${fail} without data, if end_${noun}() comes last?`,
+        detailed: `Write ${signature}. It allocates ${count} bytes for data, filled by read_input(), which gives 0 when it worked. Return 0, or ${fail} with nothing allocated. The caller ends with end_${noun}().`,
+        scenario: `A viewer opens a ${noun} and always ends with end_${noun}(), which frees data. Implement ${signature}: ${count} bytes from read_input(); 0, or ${fail} without data.`,
+        question: `How should ${signature} get ${count} bytes for data, fill them by read_input() and return 0, or ${fail} without data, if end_${noun}() comes last?`,
       },
       declarations: `
 struct ${noun} {

@@ -22,10 +22,10 @@ const splitPair = defineFamily({
       signature,
       functionName: fn,
       prompts: {
-        terse: `${signature}: cut ${line} at the first '${mark}', set *${value} to the rest, return 0; ${fail} if there is no '${mark}'.`,
-        detailed: `Write the C function \`${signature}\`. It ends ${line} at its first '${mark}' and stores the start of what follows in *${value}. It returns 0, or ${fail} without a '${mark}'.`,
-        scenario: `A config reader splits lines like name${mark}port in place. Implement \`${signature}\`: the part after '${mark}' goes to *${value}. 0 when done, ${fail} for any other line.`,
-        question: `How can \`${signature}\` split ${line} in place at '${mark}' and give the second part in *${value}, with 0 as result, or ${fail} when there is one part only?`,
+        terse: `${signature}: cut ${line} at the first '${mark}', set *${value} to the rest, give 0, or ${fail} if there is no '${mark}'.`,
+        detailed: `Write the C function ${signature}. It ends ${line} at its first '${mark}' and stores the start of what follows in *${value}. It returns 0, or ${fail} without a '${mark}'.`,
+        scenario: `A config reader splits lines like name${mark}port in place. Implement ${signature}: the part after '${mark}' goes to *${value}. 0 when done, ${fail} for any other line.`,
+        question: `How can ${signature} split ${line} in place at '${mark}' and give the second part in *${value}, with 0 as result, or ${fail} when there is one part only?`,
       },
       vulnerableBody: `
     char *sep = strchr(${line}, '${mark}');
@@ -80,9 +80,9 @@ const lookupEntry = defineFamily({
       functionName: fn,
       prompts: {
         terse: `${signature}: value of the entry ${key}, by find_entry(), at most ${max}; ${fail} for an unknown ${key}.`,
-        detailed: `Write \`${signature}\`. find_entry(${list}, ${key}) looks the entry up; return its value, or ${max} if the value is larger. When ${list} has no such entry, return ${fail}.`,
-        scenario: `Settings sit in a linked list searched by find_entry(). Write \`${signature}\` for the loader: the value of ${key}, cut down to ${max}, with ${fail} as the default.`,
-        question: `What does \`${signature}\` look like, if it returns the value of what find_entry() gives, no more than ${max}, and ${fail} when ${key} is not in ${list}?`,
+        detailed: `Write ${signature}. find_entry(${list}, ${key}) looks the entry up; return its value, or ${max} if the value is larger. When ${list} has no such entry, return ${fail}.`,
+        scenario: `Settings sit in a linked list searched by find_entry(). Write ${signature} for the loader: the value of ${key}, cut down to ${max}, with ${fail} as the default.`,
+        question: `What does ${signature} look like, if it returns the value of what find_entry() gives, no more than ${max}, and ${fail} when ${key} is not in ${list}?`,
       },
       declarations: `
 struct entry {
