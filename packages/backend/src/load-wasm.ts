@@ -1,8 +1,9 @@
 import { createRequire } from 'node:module';
 import { dirname, sep } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
-import { registerWasmKernels } from './register-wasm-kernels.js';
 import type { LoadResult } from './types.js';
+import type { WasmBackend } from './wasm-kernels/heap.js';
+import { registerWasmKernels } from './wasm-kernels/register-kernels.js';
 
 let loading: Promise<LoadResult> | undefined;
 
@@ -19,11 +20,11 @@ async function load(): Promise<LoadResult> {
   const wasm = await import('@tensorflow/tfjs-backend-wasm');
   const folder = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm')) + sep;
   wasm.setWasmPaths(folder);
-  registerWasmKernels();
   const restore = guardProcessListeners();
   const ready = await tf.setBackend('wasm');
   restore();
   if (!ready) return { available: false, reason: 'the WebAssembly module could not be initialised' };
+  registerWasmKernels(tf.backend() as unknown as WasmBackend);
   return { available: true, reason: 'embedded WebAssembly, one thread' };
 }
 
