@@ -8,7 +8,11 @@ import { type Stage, stageLine, type TeacherView } from './stage.js';
 const MAX_CODE_CHARS = 200_000;
 
 export const repairAnswerSchema = z.object({
-  code: z.string().trim().min(1).max(MAX_CODE_CHARS),
+  // Kept to the character: leading indentation is part of the function.
+  code: z
+    .string()
+    .max(MAX_CODE_CHARS)
+    .refine((code) => code.trim() !== '', 'expected the repaired function, got nothing'),
   explanation: z.string().max(8000),
 });
 
