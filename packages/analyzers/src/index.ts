@@ -15,6 +15,13 @@ export {
 } from './oracle/create-compiled-oracle.js';
 export { type Compiler, type CompilerDetection, detectCompiler } from './oracle/detect-compiler.js';
 export {
+  createRulesAnalyzer,
+  type RulesAnalyzerOptions,
+  ruleDocs,
+  rulesAnalyzerName,
+} from './rules/create-rules-analyzer.js';
+export type { RuleDoc } from './rules/types.js';
+export {
   createSandbox,
   type Sandbox,
   type SandboxOptions,

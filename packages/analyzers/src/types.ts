@@ -3,6 +3,8 @@ import type { Finding, Language } from '@srcode/dataset';
 export interface AnalyzerInput {
   readonly code: string;
   readonly language: Language;
+  /** Source in front of the code (includes, types, helpers) that helps a tool understand it; findings in it are dropped. */
+  readonly context?: string;
   /** For messages and file names; never a path outside the sandbox. */
   readonly label?: string;
 }
