@@ -101,10 +101,10 @@ const pushCopy = defineFamily({
       signature,
       functionName: fn,
       prompts: {
-        terse: `${signature}: append another copy of the ${type} at ${index}; vec_grow(${state}) makes room when len equals cap.`,
-        detailed: `Write ${signature}. The vec holds len items of type ${type} with room for cap; append a copy of the one at ${index}, calling vec_grow(${state}) first when the vec is full.`,
-        scenario: `An editor repeats an earlier ${noun}, kept as ${type}. Implement ${signature}: the item at ${index} is appended once more, with vec_grow(${state}) for a full vec.`,
-        question: `Can you write ${signature}, which puts the ${type} at ${index} once more at the end, growing a full vec with vec_grow(${state})?`,
+        terse: `${signature}: append another copy of the ${type} of index ${index}; vec_grow(${state}) makes room when len equals cap.`,
+        detailed: `Write ${signature}. The vec holds len items of type ${type} with room for cap; append a copy of the one with index ${index}, calling vec_grow(${state}) first when the vec is full.`,
+        scenario: `An editor repeats an earlier ${noun}, kept as ${type}. Implement ${signature}: the item with index ${index} is appended once more, with vec_grow(${state}) for a full vec.`,
+        question: `Can you write ${signature}, which puts the ${type} of index ${index} once more at the end, growing a full vec with vec_grow(${state})?`,
       },
       declarations: `
 struct vec {

@@ -94,7 +94,7 @@ const sumItems = defineFamily({
       signature,
       functionName: fn,
       prompts: {
-        terse: `${signature}: ${data}[0] says how many bytes follow; return their sum, or ${fail} if the ${noun} is shorter than that.`,
+        terse: `${signature}: the first byte of ${data} says how many follow; return their sum, or ${fail} if the ${noun} is shorter than that.`,
         detailed: `Write ${signature}. The ${noun} has ${length} bytes, at least one; the first tells how many values follow. Return the sum of those values, ${fail} when not all have come.`,
         scenario: `A meter sends a ${noun}: one byte with the number of readings, then the readings. Implement ${signature}, which adds them up; ${fail} for a ${noun} that was cut short.`,
         question: `How would ${signature} add up the values of a ${noun} whose first byte is their number, with ${fail} as result if part of the ${noun} is missing?`,
