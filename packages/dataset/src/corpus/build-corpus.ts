@@ -2,10 +2,16 @@ import { InputError } from '@srcode/core';
 import { familiesA } from './families/index.js';
 import { familiesB } from './families-b/index.js';
 import { createInstance, drawSlotValues, type ScenarioInstance } from './instantiate-scenario.js';
-import type { ScenarioFamily, SlotValues } from './scenario-family.js';
+import type { ScenarioFamily } from './scenario-family.js';
 
 /** Families that training does not see unless asked otherwise (our choice: both edit shapes, each with kin in training). */
-export const defaultHeldOutFamilies = ['grid-cell'] as const;
+export const defaultHeldOutFamilies = [
+  'grid-cell',
+  'stack-push',
+  'keep-name',
+  'shorten-copy',
+  'count-steps',
+] as const;
 
 /** All built-in families, in a fixed order, ids unique. */
 export function scenarioFamilies(): readonly ScenarioFamily[] {
@@ -27,6 +33,8 @@ export function findScenarioFamily(id: string): ScenarioFamily {
 export interface BuildCorpusOptions {
   /** Decides which instances are drawn and which of them are held out. */
   readonly seed: number;
+  /** Ids of the families to use. Default: all. */
+  readonly families?: readonly string[];
   /** Default 40. */
   readonly instancesPerFamily?: number;
   /** Ids of families that are held out whole. Default `defaultHeldOutFamilies`. */
@@ -38,8 +46,8 @@ export interface BuildCorpusOptions {
 /**
  * The scenario corpus: distinct instances of every family with their splits, the same for the same options.
  *
- * Every slot value of a held-out instance also occurs in a training instance of its family; where that leaves
- * too few candidates, fewer instances are held out. Throws `InputError` on an unknown family or a bad number.
+ * Every slot value of a held-out instance also occurs in a training instance of its family, and none of its
+ * prompts does; where that leaves too few candidates, fewer instances are held out. Throws `InputError` on an unknown family or a bad number.
  */
 export function buildCorpus(options: BuildCorpusOptions): ScenarioInstance[] {
   const instancesPerFamily = options.instancesPerFamily ?? 40;
@@ -53,28 +61,48 @@ export function buildCorpus(options: BuildCorpusOptions): ScenarioInstance[] {
   }
   const heldOut = new Set<string>(options.heldOutFamilies ?? defaultHeldOutFamilies);
   for (const id of heldOut) findScenarioFamily(id);
-  return scenarioFamilies().flatMap((family) => {
-    const drawn = drawSlotValues(family, instancesPerFamily, options.seed);
-    if (heldOut.has(family.id))
-      return drawn.map((values, index) => createInstance(family, index, values, 'heldout-family'));
+  const families = options.families?.map(findScenarioFamily) ?? scenarioFamilies();
+  return families.flatMap((family) => {
+    const drawn = drawSlotValues(family, instancesPerFamily, options.seed).map((values, index) =>
+      createInstance(family, index, values, heldOut.has(family.id) ? 'heldout-family' : 'train'),
+    );
+    if (heldOut.has(family.id)) return drawn;
     const out = chooseHeldOut(drawn, Math.round(drawn.length * share));
-    return drawn.map((values, index) =>
-      createInstance(family, index, values, out.has(index) ? 'heldout-instance' : 'train'),
+    return drawn.map((instance, index) =>
+      out.has(index) ? { ...instance, split: 'heldout-instance' as const } : instance,
     );
   });
 }
 
-/** Indices to hold out, from the end, keeping at least one training instance with each of their slot values. */
-function chooseHeldOut(drawn: readonly SlotValues[], wanted: number): Set<number> {
-  const uses = new Map<string, number>();
-  const keysOf = (values: SlotValues) => Object.entries(values).map(([slot, value]) => `${slot}=${value}`);
-  for (const values of drawn) for (const key of keysOf(values)) uses.set(key, (uses.get(key) ?? 0) + 1);
+/**
+ * Indices to hold out, from the end: each of their slot values stays with a training instance, and no other
+ * instance has one of their prompts (slots that show in the code only leave prompts alike).
+ */
+function chooseHeldOut(drawn: readonly ScenarioInstance[], wanted: number): Set<number> {
+  const slotUses = countUses(drawn, slotKeys);
+  const promptUses = countUses(drawn, promptKeys);
   const out = new Set<number>();
   for (let index = drawn.length - 1; index >= 0 && out.size < wanted; index--) {
-    const keys = keysOf(drawn[index]!);
-    if (keys.some((key) => uses.get(key)! < 2)) continue;
-    for (const key of keys) uses.set(key, uses.get(key)! - 1);
+    const keys = slotKeys(drawn[index]!);
+    if (keys.some((key) => slotUses.get(key)! < 2)) continue;
+    if (promptKeys(drawn[index]!).some((key) => promptUses.get(key)! > 1)) continue;
+    for (const key of keys) slotUses.set(key, slotUses.get(key)! - 1);
     out.add(index);
   }
   return out;
+}
+
+const slotKeys = ({ values }: ScenarioInstance) =>
+  Object.entries(values).map(([slot, value]) => `${slot}=${value}`);
+
+const promptKeys = ({ prompts }: ScenarioInstance) => prompts.map((prompt) => prompt.text);
+
+function countUses(
+  instances: readonly ScenarioInstance[],
+  keysOf: (instance: ScenarioInstance) => readonly string[],
+): Map<string, number> {
+  const uses = new Map<string, number>();
+  for (const instance of instances)
+    for (const key of keysOf(instance)) uses.set(key, (uses.get(key) ?? 0) + 1);
+  return uses;
 }
