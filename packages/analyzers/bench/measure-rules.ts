@@ -1,5 +1,5 @@
-import { instantiateScenario, scenarioFamilies } from '@srcode/dataset';
 import { createRulesAnalyzer } from '@srcode/analyzers';
+import { instantiateScenario, scenarioFamilies } from '@srcode/dataset';
 
 /*
  * Findings of the embedded rules on the two sides of the built-in corpus, by family.
@@ -38,4 +38,9 @@ for (const family of scenarioFamilies()) {
     `${hits === count && alarms === 0 ? '  ' : '! '}${family.id} ${family.cwe} told apart ${hits}/${count}, secure side flagged ${alarms}/${count} | ${[...rules.vulnerable].join(' ')} | ${[...rules.secure].join(' ')}`,
   );
 }
-console.log({ total, recall: vulnerableHit / total, secureFlagged: secureHit / total, ms: performance.now() - started });
+console.log({
+  total,
+  recall: vulnerableHit / total,
+  secureFlagged: secureHit / total,
+  ms: performance.now() - started,
+});

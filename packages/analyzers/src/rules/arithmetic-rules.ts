@@ -285,8 +285,8 @@ const signedOverflow: Rule = {
       if (!left || !right || paths.some((path) => path === null) || /^\(/.test(left.text)) continue;
       const isSignedInput = (path: string): boolean => {
         const variable = facts.variables.get(path);
+        if (!variable) return false;
         return (
-          variable !== undefined &&
           variable.isParameter &&
           variable.isInteger &&
           !variable.isUnsigned &&
