@@ -1,0 +1,128 @@
+import type { RunResults } from '../schemas.js';
+import { armLabel } from './arms.js';
+import { formatChange, formatPoints, formatRate } from './format.js';
+import { type ArmSummary, type RateKey, rateLabels, seriousFindings } from './summarise-arms.js';
+
+/** One statement of the paper beside what this run measured. */
+export interface Claim {
+  readonly claim: string;
+  readonly measured: string;
+  readonly reading: 'in line' | 'not in line' | 'not separated' | 'not measured';
+}
+
+/** The paper's figure: high and medium findings fall by more than half. */
+const CLAIMED_FALL = 0.5;
+
+function findingsClaim(token: ArmSummary, baseline: ArmSummary): Claim {
+  const claim = `High and medium findings fall by more than 50 % against ${armLabel(baseline.arm)}`;
+  const [before, after] = [seriousFindings(baseline), seriousFindings(token)];
+  if (before === null || after === null || before === 0)
+    return { claim, measured: before === 0 ? 'no findings in the baseline' : '–', reading: 'not measured' };
+  const change = after / before - 1;
+  return {
+    claim,
+    measured: `${before.toFixed(1)} → ${after.toFixed(1)} per 100 samples (${formatChange(change)})`,
+    reading: change < -CLAIMED_FALL ? 'in line' : 'not in line',
+  };
+}
+
+/** In how many seeds both arms have, the first is higher; null when no seed is shared. */
+function countWins(key: RateKey, a: ArmSummary, b: ArmSummary): { wins: number; seeds: number } {
+  let [wins, seeds] = [0, 0];
+  for (const mine of a.seeds) {
+    const theirs = b.seeds.find(({ seed }) => seed === mine.seed);
+    if (!theirs || mine[key] === null || theirs[key] === null) continue;
+    seeds++;
+    if (mine[key] > theirs[key]) wins++;
+  }
+  return { wins, seeds };
+}
+
+/** Whether every seed's interval of one arm lies apart from every one of the other. */
+function intervalsApart(key: RateKey, a: ArmSummary, b: ArmSummary): boolean {
+  const bounds = (arm: ArmSummary) => {
+    const own = arm.pooled[key];
+    return own ? [own] : arm.seeds.map(({ intervals }) => intervals[key]).filter((interval) => !!interval);
+  };
+  const [mine, theirs] = [bounds(a), bounds(b)];
+  if (mine.length === 0 || theirs.length === 0) return false;
+  return mine.every((x) => theirs.every((y) => x![0] > y![1] || x![1] < y![0]));
+}
+
+interface RateClaimOptions {
+  readonly claim: string;
+  readonly key: RateKey;
+  readonly arm: ArmSummary;
+  readonly against: ArmSummary;
+  /** `higher`: the paper says it rises. `kept`: it says it does not fall. */
+  readonly direction: 'higher' | 'kept';
+}
+
+function rateClaim(results: RunResults, options: RateClaimOptions): Claim {
+  const { claim, key, arm, against, direction } = options;
+  const [mine, theirs] = [arm.rates[key], against.rates[key]];
+  if (mine === null || theirs === null) return { claim, measured: '–', reading: 'not measured' };
+  const difference = mine - theirs;
+  const { wins, seeds } = countWins(key, arm, against);
+  const stated = results.comparisons?.find(
+    (comparison) =>
+      comparison.metric === key && comparison.arm === arm.arm && comparison.against === against.arm,
+  );
+  const separated = stated?.interval
+    ? stated.interval[0] > 0 || stated.interval[1] < 0
+    : intervalsApart(key, arm, against);
+  const interval = stated?.interval
+    ? `, 95 % interval ${formatPoints(stated.interval[0])} to ${formatPoints(stated.interval[1])}`
+    : '';
+  const measured = `${rateLabels[key]} ${formatRate(theirs)} → ${formatRate(mine)} (${formatPoints(difference)}${interval}; higher in ${wins} of ${seeds} seeds)`;
+  if (!separated) return { claim, measured, reading: 'not separated' };
+  const holds = direction === 'higher' ? difference > 0 : difference >= 0;
+  return { claim, measured, reading: holds ? 'in line' : 'not in line' };
+}
+
+/**
+ * The paper's claims with what the run measured beside each, whichever way it came out.
+ *
+ * A difference of rates is called `not separated` unless its interval excludes zero or, where the run states
+ * no interval of the difference, unless the arms' own intervals are disjoint (our choice; the stricter reading).
+ */
+export function readClaims(results: RunResults, arms: readonly ArmSummary[]): Claim[] {
+  const find = (name: string): ArmSummary | undefined => arms.find(({ arm }) => arm === name);
+  const token = find('ppo-token');
+  if (!token) return [];
+  const claims: Claim[] = [];
+  for (const name of ['base', 'sft']) {
+    const baseline = find(name);
+    if (baseline) claims.push(findingsClaim(token, baseline));
+  }
+  for (const name of ['base', 'sft']) {
+    const against = find(name);
+    if (!against) continue;
+    claims.push(
+      rateClaim(results, {
+        claim: `Function is kept or improved against ${armLabel(name)}`,
+        key: 'functionalRate',
+        arm: token,
+        against,
+        direction: 'kept',
+      }),
+    );
+  }
+  for (const name of ['sft', 'ppo-instance', 'ppo-line']) {
+    const against = find(name);
+    if (!against) continue;
+    claims.push(
+      rateClaim(results, {
+        claim:
+          name === 'sft'
+            ? 'Token-level rewards improve on SFT'
+            : `Token-level rewards beat ${name === 'ppo-instance' ? 'one score per answer' : 'line-level rewards'}`,
+        key: 'secureAndFunctionalRate',
+        arm: token,
+        against,
+        direction: 'higher',
+      }),
+    );
+  }
+  return claims;
+}

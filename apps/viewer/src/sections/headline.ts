@@ -1,0 +1,70 @@
+import { type HtmlValue, html, type SafeHtml } from '../html/html.js';
+import { armLabel } from '../internal/arms.js';
+import { formatPoints, formatRate } from '../internal/format.js';
+import { type Claim, readClaims } from '../internal/read-claims.js';
+import { type ArmSummary, seriousFindings } from '../internal/summarise-arms.js';
+import { plotRates, plotTradeOff } from '../plots/plot-rates.js';
+import type { RunResults } from '../schemas.js';
+
+/** The sentence that leads the report: best arm and token-level arm, whichever way it came out. */
+export function describeOutcome(arms: readonly ArmSummary[]): string {
+  const rated = arms.filter(({ rates }) => rates.secureAndFunctionalRate !== null);
+  if (rated.length === 0) return 'No arm has a measured secure-and-functional rate.';
+  const rate = (arm: ArmSummary): number => arm.rates.secureAndFunctionalRate!;
+  const best = rated.reduce((a, b) => (rate(b) > rate(a) ? b : a));
+  const parts = [
+    `${armLabel(best.arm)} is highest with ${formatRate(rate(best))} of its answers secure and functional`,
+  ];
+  const base = rated.find(({ arm }) => arm === 'base');
+  if (base && base !== best) parts[0] += `, ${formatPoints(rate(best) - rate(base))} on ${armLabel('base')}`;
+  const token = rated.find(({ arm }) => arm === 'ppo-token');
+  if (token && token !== best)
+    parts.push(
+      `${armLabel('ppo-token')} comes to ${formatRate(rate(token))}, ${formatPoints(rate(token) - rate(best))} from it`,
+    );
+  return `${parts.join('. ')}.`;
+}
+
+const readingClass: Readonly<Record<Claim['reading'], string>> = {
+  'in line': 'yes',
+  'not in line': 'no',
+  'not separated': 'open',
+  'not measured': 'open',
+};
+const readingSign: Readonly<Record<Claim['reading'], string>> = {
+  'in line': '✓',
+  'not in line': '✗',
+  'not separated': '≈',
+  'not measured': '–',
+};
+
+function renderClaims(claims: readonly Claim[]): SafeHtml | null {
+  if (claims.length === 0) return null;
+  return html`<h3>The paper’s claims and this run</h3>
+<div class="scroll"><table class="claims"><thead><tr><th scope="col">Claim</th><th scope="col">Measured here</th><th scope="col">Reading</th></tr></thead>
+<tbody>${claims.map(
+    ({ claim, measured, reading }) =>
+      html`<tr><th scope="row">${claim}</th><td>${measured}</td><td><span class="reading ${readingClass[reading]}"><span aria-hidden="true">${readingSign[reading]}</span> ${reading}</span></td></tr>`,
+  )}</tbody></table></div>
+<p class="note">“Not separated”: the interval of the difference includes zero or, where the run states none, the arms’ own intervals overlap. More seeds or samples could decide it either way.</p>`;
+}
+
+function renderTiles(arms: readonly ArmSummary[]): SafeHtml {
+  const tiles = arms.map((summary) => {
+    const serious = seriousFindings(summary);
+    return html`<div class="tile ${summary.arm === 'ppo-token' ? 'focus' : ''}"><span class="tile-name">${armLabel(summary.arm)}</span><strong>${formatRate(summary.rates.secureAndFunctionalRate, 1)}</strong><span>functional ${formatRate(summary.rates.functionalRate)}</span><span>secure ${formatRate(summary.rates.secureRate)}</span><span>${serious === null ? '–' : serious.toFixed(1)} high + medium / 100</span></div>`;
+  });
+  return html`<div class="tiles">${tiles}</div>`;
+}
+
+/** The headline: secure and functional on the same task, by arm. */
+export function renderHeadline(results: RunResults, arms: readonly ArmSummary[]): SafeHtml {
+  const tradeOff = plotTradeOff(arms);
+  const seeds = Math.max(0, ...arms.map((arm) => arm.seeds.length));
+  const body: HtmlValue = html`<p class="lead">${describeOutcome(arms)}</p>
+${renderTiles(arms)}
+<div class="figures"><figure><figcaption>Secure <em>and</em> functional on the same task. Bar: mean over ${seeds} seed${seeds === 1 ? '' : 's'}. Dots: seeds, with 95 % bootstrap intervals.</figcaption>${plotRates(arms, 'secureAndFunctionalRate')}</figure>
+${tradeOff && html`<figure><figcaption>Security against function. Dots: seeds. Rings: means.</figcaption>${tradeOff}</figure>`}</div>
+${renderClaims(readClaims(results, arms))}`;
+  return html`<section id="headline"><h2>Secure and functional</h2>${body}</section>`;
+}
