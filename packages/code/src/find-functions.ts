@@ -1,4 +1,4 @@
-import { matchBracket, parseHeader } from './internal/parse-header.js';
+import { matchBracket, matchBrackets, parseHeader } from './internal/parse-header.js';
 import { type LexTokensOptions, lexTokens } from './lex-tokens.js';
 import type { FunctionInfo, LexicalToken } from './types.js';
 
@@ -21,12 +21,13 @@ export function findFunctions(source: string, options: LexTokensOptions = {}): F
 /** As `findFunctions`, on tokens that are at hand. */
 export function findFunctionsInTokens(allTokens: readonly LexicalToken[]): FunctionInfo[] {
   const tokens = dropDirectives(allTokens);
+  const closing = matchBrackets(tokens);
   const functions: FunctionInfo[] = [];
   let headerStart = 0;
   for (let i = 0; i < tokens.length; i++) {
     const text = tokens[i]!.text;
     if (text === '(' || text === '[') {
-      const close = matchBracket(tokens, i);
+      const close = closing[i]!;
       if (close === -1) {
         headerStart = i + 1;
         continue;
@@ -35,7 +36,7 @@ export function findFunctionsInTokens(allTokens: readonly LexicalToken[]): Funct
     } else if (text === '}' || (text === ';' && !isOldStyle(tokens, headerStart, i))) headerStart = i + 1;
     else if (isAccessLabel(tokens, i)) headerStart = i + 1;
     else if (text === '{') {
-      const step = enterBrace(tokens, headerStart, i);
+      const step = enterBrace(tokens, closing, headerStart, i);
       if (step.found) functions.push(step.found);
       i = step.next;
       headerStart = i + 1;
@@ -55,16 +56,21 @@ interface Step {
   readonly next: number;
 }
 
-function enterBrace(tokens: readonly LexicalToken[], headerStart: number, open: number): Step {
+function enterBrace(
+  tokens: readonly LexicalToken[],
+  closing: Int32Array,
+  headerStart: number,
+  open: number,
+): Step {
   const header = tokens.slice(headerStart, open);
   const parsed = isScope(header) ? null : parseHeader(header);
   if (!parsed) {
     // A scope's content is read on; an initialiser `= { … }` is skipped.
     const skip = header.some((token) => token.text === '=' || token.text === 'enum');
-    const close = skip ? matchBracket(tokens, open) : open;
+    const close = skip ? closing[open]! : open;
     return { found: null, next: close === -1 ? tokens.length : close };
   }
-  const close = matchBracket(tokens, open);
+  const close = closing[open]!;
   const last = close === -1 ? tokens.length - 1 : close;
   const types = parsed.parameters.map((parameter) => parameter.type).join(', ');
   return {
@@ -99,7 +105,7 @@ function isOldStyle(tokens: readonly LexicalToken[], headerStart: number, semico
   for (let i = headerStart; i < semicolon; i++) {
     if (tokens[i]!.text === '=' || tokens[i]!.text === 'typedef') return false;
     if (tokens[i]!.text === '(' && close === -1) {
-      close = matchBracket(tokens, i);
+      close = matchBracket(tokens, i, semicolon);
       if (close === -1 || tokens[i - 1]?.kind !== 'identifier') return false;
       i = close;
     }

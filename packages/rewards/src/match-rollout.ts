@@ -1,4 +1,4 @@
-import { extractFirstCodeBlock, type LexicalToken, lexTokens } from '@srcode/code';
+import { extractFirstCodeBlock, findFunctionsInTokens, type LexicalToken, lexTokens } from '@srcode/code';
 import { type PreparedPair, preparePairOnce, type RewardHunk } from './build-hunks.js';
 import { indexAnswer, indexPair, type PairIndex } from './internal/index-answer.js';
 import { locateHunk, SeedIndex } from './internal/locate-hunk.js';
@@ -57,7 +57,8 @@ const indexByPrepared = new WeakMap<PreparedPair, PairIndex>();
 
 export function matchPrepared(pair: RewardPair, text: string, options: ResolvedRewardOptions): RolloutMatch {
   const prepared = preparePairOnce(pair, options);
-  const { tokens, cut } = readAnswer(text, options);
+  const { tokens: all, cut } = readAnswer(text, options);
+  const tokens = dropRepeatedFunctions(all);
   if (prepared.hunks.length === 0) return { tokens, hunks: [], cut };
   const index = indexByPrepared.get(prepared) ?? indexPair(prepared);
   indexByPrepared.set(prepared, index);
@@ -86,6 +87,18 @@ function readAnswer(text: string, options: ResolvedRewardOptions): { tokens: Lex
     line: token.line + line,
   }));
   return { tokens, cut };
+}
+
+/** Without later definitions of a function that was defined before: the first answer is the one that counts. */
+function dropRepeatedFunctions(tokens: readonly LexicalToken[]): readonly LexicalToken[] {
+  const seen = new Set<string>();
+  const repeated = findFunctionsInTokens(tokens).filter(({ name }) => seen.size === seen.add(name).size);
+  if (repeated.length === 0) return tokens;
+  let next = 0;
+  return tokens.filter((token) => {
+    while (next < repeated.length && repeated[next]!.end <= token.start) next++;
+    return next >= repeated.length || token.start < repeated[next]!.start;
+  });
 }
 
 function silent(hunk: RewardHunk, reason: SilentReason, scores: HunkScores | null): HunkMatch {

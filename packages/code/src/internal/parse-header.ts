@@ -39,6 +39,20 @@ export function matchBracket(tokens: readonly LexicalToken[], open: number, end 
   return -1;
 }
 
+/** For every opening bracket the index of the one that closes it, −1 for none and for other tokens; one pass. */
+export function matchBrackets(tokens: readonly LexicalToken[]): Int32Array {
+  const closing = new Int32Array(tokens.length).fill(-1);
+  const open: number[] = [];
+  for (const [i, { text }] of tokens.entries()) {
+    if (text === '(' || text === '[' || text === '{') open.push(i);
+    else if (text === ')' || text === ']' || text === '}') {
+      const start = open.pop();
+      if (start !== undefined) closing[start] = i;
+    }
+  }
+  return closing;
+}
+
 /** True for a word that can be the last part of a function's name; C code uses C++ keywords such as `delete` as names. */
 function isNameToken(token: LexicalToken | undefined): boolean {
   if (!token) return false;

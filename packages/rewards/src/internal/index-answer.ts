@@ -18,6 +18,9 @@ export interface PairIndex {
   /** Per token of each side: 1 for an unchanged identifier, 2 for an identifier of this side alone, 0 for other tokens. */
   readonly secureNames: Uint8Array;
   readonly vulnerableNames: Uint8Array;
+  /** 1 for tokens that this side alone has. */
+  readonly secureChanged: Uint8Array;
+  readonly vulnerableChanged: Uint8Array;
 }
 
 /** An answer read against a pair. */
@@ -48,13 +51,25 @@ export function indexPair(prepared: PreparedPair): PairIndex {
   const mark = (names: Uint8Array, start: number, end: number): void => {
     for (let i = start; i < end; i++) if (names[i] === 1) names[i] = 2;
   };
+  const secureChanged = new Uint8Array(secureIds.length);
+  const vulnerableChanged = new Uint8Array(vulnerableIds.length);
   for (const { edits } of prepared.hunks) {
     for (const edit of edits) {
+      secureChanged.fill(1, edit.secureStart, edit.secureEnd);
+      vulnerableChanged.fill(1, edit.vulnerableStart, edit.vulnerableEnd);
       mark(secureNames, edit.secureStart, edit.secureEnd);
       mark(vulnerableNames, edit.vulnerableStart, edit.vulnerableEnd);
     }
   }
-  return { idByText, secureIds, vulnerableIds, secureNames, vulnerableNames };
+  return {
+    idByText,
+    secureIds,
+    vulnerableIds,
+    secureNames,
+    vulnerableNames,
+    secureChanged,
+    vulnerableChanged,
+  };
 }
 
 /**

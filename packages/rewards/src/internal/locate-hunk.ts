@@ -83,7 +83,7 @@ export function locateHunk(
     addSeedHits(hits, seeds, pair.vulnerableIds, vulnerable);
   }
   const longest = Math.max(secure.end - secure.start, vulnerable.end - vulnerable.start);
-  return densestWindow(hits, Math.ceil(longest * 1.25) + 8, before + after + 8, answer.tokens.length);
+  return densestWindow(hits, Math.ceil(longest * 1.25) + 8, 4 * (before + after) + 8, answer.tokens.length);
 }
 
 function addSeedHits(

@@ -7,10 +7,15 @@ import { tokenWeight } from './token-weight.js';
 
 /** Context counts less with every token between it and the nearest difference. */
 const CONTEXT_DECAY = 0.9;
+/**
+ * The alignment sees this many times the context of the hunk, as far as its neighbours, so that code which repeats itself
+ * around the hunk is not taken for the hunk's own place.
+ */
+const CONTEXT_REACH = 3;
 /** Answer tokens in the place that no side explains lower a score to 1 / (1 + 0.5) at most. */
 const EXTRA_PENALTY = 0.5;
 /** Absence is evidence only where this share of the context on both sides of the place is found. */
-const MIN_ABSENCE_CONTEXT = 0.45;
+const MIN_ABSENCE_CONTEXT = 0.6;
 /** … and where one of this many tokens after the place is found. */
 const ABSENCE_REACH = 4;
 
@@ -33,6 +38,8 @@ export interface HunkScores {
 /** One side of a hunk laid out as a pattern: before + body + after. */
 interface SidePattern {
   readonly pattern: PatternTokens;
+  /** Token weights that fall with the distance from the nearest edit. */
+  readonly evidenceWeights: Float64Array;
   readonly tokens: readonly LexicalToken[];
   /** Per edit: span [start, end) of its tokens in the pattern; empty where this side has none. */
   readonly edits: readonly { readonly start: number; readonly end: number }[];
@@ -95,19 +102,16 @@ function fitOf(side: SidePattern, alignment: Alignment, answer: IndexedAnswer): 
   let explained = 0;
   let possible = 0;
   let first = -1;
-  let last = -1;
-  for (const [i, token] of side.tokens.entries()) {
-    possible += tokenWeight(token);
-    const at = alignment.at[i]!;
+  let last = -2;
+  for (const [i, at] of alignment.at.entries()) {
+    possible += side.pattern.weights[i]!;
     if (at === -1) continue;
-    explained += tokenWeight(token) * alignment.quality[i]!;
+    explained += side.pattern.weights[i]! * alignment.quality[i]!;
     if (first === -1) first = at;
     last = at;
   }
-  if (first === -1) return 0;
-  let spanned = 0;
-  for (let at = first; at <= last; at++) spanned += answer.weights[at]!;
-  return (2 * explained) / (possible + spanned);
+  for (let at = first; at <= last; at++) possible += answer.weights[at]!;
+  return possible === 0 ? 0 : (2 * explained) / possible;
 }
 
 /** Pattern indices of the nearest aligned unchanged tokens before and after an edit; −1 and length for none. */
@@ -136,24 +140,34 @@ function layOut(
 ): SidePattern {
   const isSecure = side === 'secure';
   const all = isSecure ? prepared.secureTokens : prepared.vulnerableTokens;
-  const start = (isSecure ? hunk.secureStart : hunk.vulnerableStart) - hunk.before.length;
-  const end = (isSecure ? hunk.secureEnd : hunk.vulnerableEnd) + hunk.after.length;
-  const tokens = all.slice(start, end);
+  const allIds = isSecure ? pair.secureIds : pair.vulnerableIds;
+  const names = isSecure ? pair.secureNames : pair.vulnerableNames;
+  const changed = isSecure ? pair.secureChanged : pair.vulnerableChanged;
+  const bodyStart = isSecure ? hunk.secureStart : hunk.vulnerableStart;
+  const bodyEnd = isSecure ? hunk.secureEnd : hunk.vulnerableEnd;
+  const reach = CONTEXT_REACH * Math.max(1, hunk.before.length, hunk.after.length);
+  let start = bodyStart;
+  while (start > 0 && bodyStart - start < reach && changed[start - 1] === 0) start--;
+  let end = bodyEnd;
+  while (end < all.length && end - bodyEnd < reach && changed[end] === 0) end++;
   const edits = hunk.edits.map((edit) => ({
     start: (isSecure ? edit.secureStart : edit.vulnerableStart) - start,
     end: (isSecure ? edit.secureEnd : edit.vulnerableEnd) - start,
   }));
-  const common = new Uint8Array(tokens.length).fill(1);
-  for (const edit of edits) common.fill(0, edit.start, edit.end);
-  const weights = new Float64Array(tokens.length);
-  const wild = new Uint8Array(tokens.length);
-  for (const [i, token] of tokens.entries()) {
+  const tokens = all.slice(start, end);
+  const common = Uint8Array.from(tokens, (_, i) => 1 - changed[start + i]!);
+  const evidenceWeights = Float64Array.from(tokens, (token, i) => {
     const distance = common[i] === 0 ? 0 : distanceToEdit(edits, i);
-    weights[i] = tokenWeight(token) * CONTEXT_DECAY ** distance;
-    wild[i] = token.kind === 'identifier' && common[i] === 0 && tokens[i + 1]?.text !== '(' ? 1 : 0;
-  }
-  const ids = (isSecure ? pair.secureIds : pair.vulnerableIds).subarray(start, end);
-  return { pattern: { ids, weights, wild }, tokens, edits, common };
+    return tokenWeight(token) * CONTEXT_DECAY ** distance;
+  });
+  const pattern: PatternTokens = {
+    ids: allIds.subarray(start, end),
+    weights: Float64Array.from(tokens, tokenWeight),
+    wild: Uint8Array.from(tokens, (_, i) =>
+      names[start + i] === 2 && all[start + i + 1]?.text !== '(' ? 1 : 0,
+    ),
+  };
+  return { pattern, evidenceWeights, tokens, edits, common };
 }
 
 function distanceToEdit(edits: SidePattern['edits'], index: number): number {
@@ -191,8 +205,8 @@ function shareOf(side: SidePattern, alignment: Alignment, start: number, end: nu
   let possible = 0;
   for (let i = start; i < end; i++) {
     if (side.common[i] === 0) continue;
-    possible += side.pattern.weights[i]!;
-    found += side.pattern.weights[i]! * alignment.quality[i]!;
+    possible += side.evidenceWeights[i]!;
+    found += side.evidenceWeights[i]! * alignment.quality[i]!;
   }
   return possible === 0 ? 1 : found / possible;
 }
