@@ -4,6 +4,7 @@ import { registerBuild } from './commands/dataset/build.js';
 import { registerExport } from './commands/dataset/export.js';
 import { registerImport } from './commands/dataset/import.js';
 import { registerStats } from './commands/dataset/stats.js';
+import { registerTag } from './commands/rewards/tag.js';
 import { registerTeacher } from './commands/teacher.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
@@ -27,6 +28,8 @@ export function createProgram(): Command {
   registerBuild(dataset);
   registerStats(dataset);
   registerExport(dataset);
+  const rewards = program.command('rewards').description('token-level rewards: tag, lint, look, serve');
+  registerTag(rewards);
   registerTeacher(program);
   return program;
 }

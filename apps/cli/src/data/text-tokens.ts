@@ -1,0 +1,71 @@
+import { readFile, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { lexTokens } from '@srcode/code';
+import { InputError, wrapFileError } from '@srcode/core';
+import { loadTokenizer, type Tokenizer } from '@srcode/model';
+
+/** Cuts a text into the tokens that carry rewards. */
+export interface TextTokens {
+  /** Name for manifests and output. */
+  readonly name: string;
+  /** Span [start, end) of each token, UTF-16 code units. */
+  offsets(text: string): readonly (readonly [number, number])[];
+  /** Token ids; null for lexical tokens, which have none. */
+  ids(text: string): readonly number[] | null;
+}
+
+/** Without a tokenizer: the lexical tokens of the C text. */
+export const lexicalTokens: TextTokens = {
+  name: 'lexical',
+  offsets: (text) => lexTokens(text).map((token) => [token.start, token.end] as const),
+  ids: () => null,
+};
+
+const asTextTokens = (name: string, tokenizer: Tokenizer): TextTokens => ({
+  name,
+  ids: (text) => [...tokenizer.encode(text)],
+  offsets: (text) => {
+    const decoded = tokenizer.decodeWithOffsets(tokenizer.encode(text));
+    if (decoded.text !== text) {
+      throw new InputError({
+        code: 'TOKENIZER_LOSSY',
+        message: `${name}: expected a tokenizer that gives a text back unchanged; this one changed it, so rewards cannot be placed. Use the model’s own tokenizer.`,
+        context: { name },
+      });
+    }
+    return decoded.offsets;
+  },
+});
+
+/** The tokens of a Hugging Face `tokenizer.json` (a file, or the folder that holds it), or lexical ones without a path. */
+export async function openTextTokens(path: string | undefined): Promise<TextTokens> {
+  if (path === undefined) return lexicalTokens;
+  const read = async (file: string): Promise<Record<string, unknown>> => {
+    try {
+      return JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
+    } catch (error) {
+      if (error instanceof SyntaxError) {
+        throw new InputError({
+          code: 'TOKENIZER_MALFORMED',
+          message: `${file}: expected a Hugging Face tokenizer.json, got text that is not JSON (${error.message}). Download it again.`,
+          context: { path: file },
+          cause: error,
+        });
+      }
+      throw wrapFileError(error, file, 'read');
+    }
+  };
+  const isFolder = await stat(path).then(
+    (found) => found.isDirectory(),
+    (error: unknown) => {
+      throw wrapFileError(error, path, 'read');
+    },
+  );
+  const folder = isFolder ? path : dirname(path);
+  const tokenizerJson = await read(isFolder ? `${path}/tokenizer.json` : path);
+  const tokenizerConfig = await read(`${folder}/tokenizer_config.json`).catch((error: unknown) => {
+    if ((error as { code?: string }).code === 'FILE_NOT_FOUND') return {};
+    throw error;
+  });
+  return asTextTokens(path, loadTokenizer(tokenizerJson, tokenizerConfig));
+}

@@ -1,0 +1,56 @@
+import type { LearningRateSchedule, PpoSettings, SamplingSettings } from '@srcode/trainer';
+
+/** Arms of the comparison, in the order in which tables show them. */
+export const armNames = ['base', 'sft', 'ppo-instance', 'ppo-line', 'ppo-token'] as const;
+export type ArmName = (typeof armNames)[number];
+export type Placement = 'instance' | 'line' | 'token';
+
+export interface TrainingPlan {
+  readonly steps: number;
+  readonly batchSize: number;
+  readonly learningRate: LearningRateSchedule;
+}
+
+/** Everything a reproduction is made of; the same preset and seed give the same bytes on one backend. */
+export interface Preset {
+  readonly name: 'tiny';
+  readonly seeds: number;
+  readonly corpus: {
+    /** Seed of the corpus itself: the same texts for every training seed. */
+    readonly seed: number;
+    readonly instancesPerFamily: number;
+    readonly heldOutInstanceShare: number;
+    /** Training instances per family that go through the teacher and become PrimeVul+. */
+    readonly pairsPerFamily: number;
+    /** Held-out instances per family that are benchmarked, one prompt each. */
+    readonly tasksPerFamily: number;
+    /** Share of secure functions in what the base model is pretrained on. */
+    readonly pretrainSecureShare: number;
+  };
+  readonly tokenizer: { readonly vocabSize: number };
+  readonly model: {
+    readonly hiddenSize: number;
+    readonly intermediateSize: number;
+    readonly numHiddenLayers: number;
+    readonly numAttentionHeads: number;
+    readonly numKeyValueHeads: number;
+    readonly maxPositionEmbeddings: number;
+  };
+  readonly pretrain: TrainingPlan;
+  readonly sft: TrainingPlan & {
+    /** Share of PrimeVul+ records that SFT sees. */ readonly recordShare: number;
+  };
+  readonly ppo: {
+    readonly steps: number;
+    readonly sampling: Omit<SamplingSettings, 'stopTokenIds'>;
+    readonly settings: PpoSettings;
+    /** Keep the rollouts of every n-th step, for heat maps. */
+    readonly keepRolloutsEvery: number;
+  };
+  readonly bench: {
+    readonly samplesPerTask: number;
+    readonly maxNewTokens: number;
+    readonly temperature: number;
+  };
+  readonly checkpointEverySteps: number;
+}
