@@ -216,6 +216,17 @@ const shaping: Readonly<Record<string, Definition>> = {
         ),
     }),
   },
+  Tile: {
+    save: ['x'],
+    gradient: (dy, [x], { reps }) => ({
+      x: () => {
+        const counts = reps as number[];
+        const split = x!.shape.flatMap((size, i) => [counts[i]!, size]);
+        const axes = counts.map((_, i) => 2 * i);
+        return tf.sum(tf.reshape(dy, split), axes);
+      },
+    }),
+  },
   BroadcastTo: { save: ['x'], gradient: (dy, [x]) => ({ x: () => sumToShape(dy, x!.shape) }) },
 };
 

@@ -1,0 +1,2 @@
+/** Source text of `src/wasm-kernels/binary.ts` as `assembly/` compiles now. */
+export function compileKernels(): Promise<string>;
