@@ -51,18 +51,22 @@ for (const kernel of profile.kernels) {
 }
 const n = Number(process.argv[2] ?? 5);
 const times: number[] = [];
+const cpu: number[] = [];
 for (let i = 0; i < n; i++) {
   const start = performance.now();
+  const used = process.cpuUsage();
   const loss = step();
   times.push(performance.now() - start);
+  cpu.push(process.cpuUsage(used).user / 1000);
   if (i === n - 1) console.log('loss', loss.toFixed(4));
 }
 times.sort((a, b) => a - b);
+cpu.sort((a, b) => a - b);
 const median = times[Math.floor(n / 2)]!;
 console.log(
   report.name,
   `${parameters} parameters`,
-  `train step ${median.toFixed(0)} ms = ${((B * T * 1000) / median).toFixed(0)} tok/s`,
+  `train step ${median.toFixed(0)} ms = ${((B * T * 1000) / median).toFixed(0)} tok/s wall, user ${cpu[Math.floor(n / 2)]!.toFixed(0)} ms = ${((B * T * 1000) / cpu[Math.floor(n / 2)]!).toFixed(0)} tok/s`,
 );
 console.log('tensors', before, tf.memory().numTensors);
 console.table(

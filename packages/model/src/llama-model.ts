@@ -1,15 +1,12 @@
 import { InputError } from '@srcode/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { type AttentionLayout, attend } from './ops/attend.js';
+import { attend, createAttentionLayout } from './ops/attend.js';
 import { embedTokens } from './ops/embed-tokens.js';
 import { rmsNorm } from './ops/rms-norm.js';
 import { swiGlu } from './ops/swi-glu.js';
 import { tokenLogProbs } from './ops/token-log-probs.js';
-import { computeRopeTables } from './rope-tables.js';
-import { findTokenSpans } from './token-batch.js';
 import type { CausalLm, ModelConfig, TokenBatch } from './types.js';
 
-const maskedBias = -1e9;
 let modelCount = 0;
 
 /** Shapes of all parameters by Hugging Face name, in checkpoint order. Linear weights are [out, in]. */
@@ -72,12 +69,7 @@ export class LlamaModel implements CausalLm {
     const epsilon = config.rmsNormEps;
     this.#checkBatch(batch);
     return tf.tidy(() => {
-      const layout = createLayout(config, batch);
-      const shape = {
-        heads: config.numAttentionHeads,
-        kvHeads: config.numKeyValueHeads,
-        headDim: config.headDim,
-      };
+      const layout = createAttentionLayout(config, batch);
       let x = embedTokens(this.#weight('model.embed_tokens.weight'), batch.ids); // [N, D]
       for (let i = 0; i < config.numHiddenLayers; i++) {
         const layer = `model.layers.${i}`;
@@ -85,7 +77,7 @@ export class LlamaModel implements CausalLm {
         const q = this.#linear(h, `${layer}.self_attn.q_proj`);
         const k = this.#linear(h, `${layer}.self_attn.k_proj`);
         const v = this.#linear(h, `${layer}.self_attn.v_proj`);
-        const mixed = attend(q, k, v, shape, layout);
+        const mixed = attend(q, k, v, layout);
         x = tf.add(x, this.#linear(mixed, `${layer}.self_attn.o_proj`));
         const h2 = rmsNorm(x, this.#weight(`${layer}.post_attention_layernorm.weight`), epsilon);
         const gate = this.#linear(h2, `${layer}.mlp.gate_proj`);
@@ -131,35 +123,6 @@ export class LlamaModel implements CausalLm {
       });
     }
   }
-}
-
-/** The layout tensors of a batch; tidy disposes them. */
-function createLayout(config: ModelConfig, batch: TokenBatch): AttentionLayout {
-  const { batchSize: B, length: T } = batch;
-  const half = config.headDim / 2;
-  const { starts, ends } = findTokenSpans(batch);
-  const tables = computeRopeTables(config, T);
-  const cos = new Float32Array(B * T * half);
-  const sin = new Float32Array(B * T * half);
-  const bias = new Float32Array(B * T * T).fill(maskedBias);
-  for (let b = 0; b < B; b++) {
-    for (let t = 0; t < T; t++) {
-      const position = Math.max(0, t - starts[b]!);
-      cos.set(tables.cos.subarray(position * half, (position + 1) * half), (b * T + t) * half);
-      sin.set(tables.sin.subarray(position * half, (position + 1) * half), (b * T + t) * half);
-      if (t >= starts[b]! && t < ends[b]!)
-        bias.fill(0, (b * T + t) * T + starts[b]!, (b * T + t) * T + t + 1);
-    }
-  }
-  return {
-    batchSize: B,
-    length: T,
-    starts,
-    ends,
-    bias: tf.tensor(bias, [B, 1, 1, T, T]),
-    cos: tf.tensor3d(cos, [B * T, 1, half]),
-    sin: tf.tensor3d(sin, [B * T, 1, half]),
-  };
 }
 
 /**

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { callKernel, hasKernel, type Save } from './kernel-call.js';
 
 /** 2^22 logits (16 MiB) at a time: large enough for full-speed products, small beside the model. */
 const maxChunkLogits = 1 << 22;
@@ -33,9 +34,10 @@ export function tokenLogProbs(
   const [rows, size] = hidden.shape;
   const vocabSize = weight.shape[0];
   if (rows === 0) return tf.zeros([0]);
+  if (hasKernel('SrcodeLogProbs')) return fused(hidden, weight, targets, weightTrainable);
   const chunk = chunkRows(rows, vocabSize);
   return tf.customGrad((...args: unknown[]) => {
-    const [hidden, weight, save] = args as [tf.Tensor2D, tf.Tensor2D, (tensors: tf.Tensor[]) => void];
+    const [hidden, weight, save] = args as [tf.Tensor2D, tf.Tensor2D, Save];
     const parts: tf.Tensor1D[] = [];
     for (let start = 0; start < rows; start += chunk) {
       const count = Math.min(chunk, rows - start);
@@ -53,6 +55,26 @@ export function tokenLogProbs(
       return backward(dy as tf.Tensor1D, hidden, weight, targets, chunk, weightTrainable);
     };
     return { value: parts.length === 1 ? parts[0]! : tf.concat(parts), gradFunc };
+  })(hidden, weight) as tf.Tensor1D;
+}
+
+function fused(
+  hidden: tf.Tensor2D,
+  weight: tf.Tensor2D,
+  targets: tf.Tensor1D,
+  weightTrainable: boolean,
+): tf.Tensor1D {
+  return tf.customGrad((...args: unknown[]) => {
+    const [hidden, weight, save] = args as [tf.Tensor2D, tf.Tensor2D, Save];
+    const [value, logSums] = callKernel('SrcodeLogProbs', { hidden, weight, targets });
+    save([hidden, weight, targets, logSums!]);
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
+      const [hidden, weight, targets, logSums] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+      const inputs = { hidden, weight, targets, logSums, dy };
+      const [dHidden, dWeight] = callKernel('SrcodeLogProbsGrad', inputs, { withWeight: weightTrainable });
+      return [dHidden!, dWeight ?? tf.zerosLike(weight)];
+    };
+    return { value: value!, gradFunc };
   })(hidden, weight) as tf.Tensor1D;
 }
 
