@@ -32,6 +32,12 @@ export { type MassSpan, mapSpansToTokens, type TokenOffsets } from './map-spans-
 export { type HunkMatch, matchRollout, type RolloutMatch, type SilentReason } from './match-rollout.js';
 export type { RewardOptions } from './options.js';
 export type { Placement } from './place-rewards.js';
+export { createRewardApp, type RewardAppOptions } from './server/create-reward-app.js';
+export {
+  createRewardServer,
+  type RewardServer,
+  type RewardServerOptions,
+} from './server/create-reward-server.js';
 export { type SftTokenWeightsOptions, sftTokenWeights } from './sft-token-weights.js';
 export { type ReferenceTag, tagReference } from './tag-reference.js';
 export type { Completion, RewardPair, RewardStrategy, TokenRewards } from './types.js';
