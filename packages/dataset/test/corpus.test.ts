@@ -151,12 +151,17 @@ describe('buildCorpus', () => {
     );
   });
 
-  it('draws every combination of a family when asked for all', () => {
-    const family = families.reduce((a, b) => (countInstances(a) <= countInstances(b) ? a : b));
-    const all = countInstances(family);
-    const drawn = drawSlotValues(family, all, 2);
-    expect(new Set(drawn.map((values) => JSON.stringify(values))).size).toBe(all);
-    expect(() => drawSlotValues(family, all + 1, 2)).toThrow(/Ask for fewer/);
+  it('draws instances that differ on both sides and in every prompt, and says when there are no more', () => {
+    for (const family of families) {
+      const texts = samplesOf(family, 150).flatMap((instance) => [
+        `vulnerable ${instance.vulnerable}`,
+        `secure ${instance.secure}`,
+        ...instance.prompts.map((prompt) => prompt.text),
+      ]);
+      expect(new Set(texts).size, family.id).toBe(texts.length);
+    }
+    const smallest = families.reduce((a, b) => (countInstances(a) <= countInstances(b) ? a : b));
+    expect(() => drawSlotValues(smallest, countInstances(smallest) + 1, 2)).toThrow(/Ask for fewer/);
   });
 
   it('keeps splits apart: no id, code or prompt twice, held-out families only held out', () => {
@@ -172,6 +177,8 @@ describe('buildCorpus', () => {
     const facets = [
       (instance: ScenarioInstance) => [instance.id],
       (instance: ScenarioInstance) => [`${instance.familyId} ${JSON.stringify(instance.values)}`],
+      (instance: ScenarioInstance) => [instance.vulnerable],
+      (instance: ScenarioInstance) => [instance.secure],
       (instance: ScenarioInstance) => instance.prompts.map((prompt) => prompt.text),
     ];
     for (const facet of facets) {

@@ -46,8 +46,8 @@ export interface BuildCorpusOptions {
 /**
  * The scenario corpus: distinct instances of every family with their splits, the same for the same options.
  *
- * Every slot value of a held-out instance also occurs in a training instance of its family, and none of its
- * prompts does; where that leaves too few candidates, fewer instances are held out. Throws `InputError` on an unknown family or a bad number.
+ * Every slot value of a held-out instance also occurs in a training instance of its family, none of its
+ * functions and prompts does; where that leaves too few candidates, fewer instances are held out. Throws `InputError` on an unknown family or a bad number.
  */
 export function buildCorpus(options: BuildCorpusOptions): ScenarioInstance[] {
   const instancesPerFamily = options.instancesPerFamily ?? 40;
@@ -74,35 +74,18 @@ export function buildCorpus(options: BuildCorpusOptions): ScenarioInstance[] {
   });
 }
 
-/**
- * Indices to hold out, from the end: each of their slot values stays with a training instance, and no other
- * instance has one of their prompts (slots that show in the code only leave prompts alike).
- */
+/** Indices to hold out, from the end, keeping at least one training instance with each of their slot values. */
 function chooseHeldOut(drawn: readonly ScenarioInstance[], wanted: number): Set<number> {
-  const slotUses = countUses(drawn, slotKeys);
-  const promptUses = countUses(drawn, promptKeys);
+  const keysOf = ({ values }: ScenarioInstance) =>
+    Object.entries(values).map(([slot, value]) => `${slot}=${value}`);
+  const uses = new Map<string, number>();
+  for (const instance of drawn) for (const key of keysOf(instance)) uses.set(key, (uses.get(key) ?? 0) + 1);
   const out = new Set<number>();
   for (let index = drawn.length - 1; index >= 0 && out.size < wanted; index--) {
-    const keys = slotKeys(drawn[index]!);
-    if (keys.some((key) => slotUses.get(key)! < 2)) continue;
-    if (promptKeys(drawn[index]!).some((key) => promptUses.get(key)! > 1)) continue;
-    for (const key of keys) slotUses.set(key, slotUses.get(key)! - 1);
+    const keys = keysOf(drawn[index]!);
+    if (keys.some((key) => uses.get(key)! < 2)) continue;
+    for (const key of keys) uses.set(key, uses.get(key)! - 1);
     out.add(index);
   }
   return out;
-}
-
-const slotKeys = ({ values }: ScenarioInstance) =>
-  Object.entries(values).map(([slot, value]) => `${slot}=${value}`);
-
-const promptKeys = ({ prompts }: ScenarioInstance) => prompts.map((prompt) => prompt.text);
-
-function countUses(
-  instances: readonly ScenarioInstance[],
-  keysOf: (instance: ScenarioInstance) => readonly string[],
-): Map<string, number> {
-  const uses = new Map<string, number>();
-  for (const instance of instances)
-    for (const key of keysOf(instance)) uses.set(key, (uses.get(key) ?? 0) + 1);
-  return uses;
 }

@@ -17,7 +17,7 @@ export interface ScenarioInstance extends ScenarioTexts {
   readonly values: SlotValues;
 }
 
-/** How many distinct instances a family has: the product of its slots' choices. */
+/** How many slot combinations a family has; a little more than its distinct instances, see `drawSlotValues`. */
 export function countInstances(family: ScenarioFamily): number {
   return Object.values(family.slots).reduce((product, choices) => product * choices.length, 1);
 }
@@ -25,28 +25,39 @@ export function countInstances(family: ScenarioFamily): number {
 /**
  * The first `count` slot combinations of a family in an order drawn from the seed, without repetition.
  *
- * A longer draw starts with the shorter one. Throws `InputError` when the family has fewer combinations.
+ * Slots may show on one side only, so a combination that would repeat the vulnerable function, the secure
+ * function or a prompt of an earlier one is passed over: answers can be told apart by any of the three.
+ * A longer draw starts with the shorter one. Throws `InputError` when the family has too few combinations.
  */
 export function drawSlotValues(family: ScenarioFamily, count: number, seed: number): SlotValues[] {
   const product = countInstances(family);
-  if (!Number.isSafeInteger(count) || count < 0 || count > product) {
-    throw new InputError({
-      code: 'SCENARIO_TOO_FEW_INSTANCES',
-      message: `Family ${family.id}: expected a number of instances from 0 to ${product} (the product of its slots), got ${count}. Ask for fewer.`,
-      context: { family: family.id, available: product, asked: count },
-    });
-  }
+  if (!Number.isSafeInteger(count) || count < 0) throw tooFewInstances(family, product, count);
   const rng = Rng.fromSeed(seed).fork('scenario', family.id);
   // A Fisher–Yates shuffle of 0 … product − 1, of which only the touched places are kept.
   const moved = new Map<number, number>();
+  const seen = new Set<string>();
   const drawn: SlotValues[] = [];
-  for (let i = 0; i < count; i++) {
+  for (let i = 0; drawn.length < count; i++) {
+    if (i >= product) throw tooFewInstances(family, drawn.length, count);
     const j = i + rng.nextInt(product - i);
     const rank = moved.get(j) ?? j;
     moved.set(j, moved.get(i) ?? i);
-    drawn.push(slotValuesAt(family, rank));
+    const values = slotValuesAt(family, rank);
+    const { vulnerable, secure, prompts } = family.instantiate(values);
+    const texts = [`v ${vulnerable}`, `s ${secure}`, ...prompts.map((prompt) => `p ${prompt.text}`)];
+    if (texts.some((text) => seen.has(text))) continue;
+    for (const text of texts) seen.add(text);
+    drawn.push(values);
   }
   return drawn;
+}
+
+function tooFewInstances(family: ScenarioFamily, available: number, asked: number): InputError {
+  return new InputError({
+    code: 'SCENARIO_TOO_FEW_INSTANCES',
+    message: `Family ${family.id}: expected a number of instances from 0 to ${available} (those its slots can tell apart), got ${asked}. Ask for fewer.`,
+    context: { family: family.id, available, asked },
+  });
 }
 
 function slotValuesAt(family: ScenarioFamily, rank: number): SlotValues {
