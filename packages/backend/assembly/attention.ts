@@ -297,7 +297,7 @@ function scoreGradient(weights: usize, dScores: usize, n: i32, delta: f32): void
 
 /**
  * Writes the rotated keys and the values of a prompt batch into the caches [rows, KV, capacity, d]: token t of batch
- * row b goes to cache row b at position t − starts[b].
+ * row b goes to cache row targets[b] at position t − starts[b].
  */
 export function fillCache(
   batch: i32,
@@ -308,6 +308,7 @@ export function fillCache(
   v: usize,
   starts: usize,
   ends: usize,
+  targets: usize,
   cos: usize,
   sin: usize,
   cacheK: usize,

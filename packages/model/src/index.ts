@@ -7,6 +7,7 @@ export {
   tinyChatTemplate,
   tinySpecialTokens,
 } from './format-chat.js';
+export { generate, streamGenerate, type TokenEvent } from './generate.js';
 export { LlamaModel, listParameterShapes } from './llama-model.js';
 export { ByteLevelTokenizer, loadTokenizer } from './load-tokenizer.js';
 export {
@@ -20,6 +21,7 @@ export type { TokenizerFiles } from './tokenizer-files.js';
 export { type TrainBpeOptions, trainBpe } from './train-bpe.js';
 export type {
   CausalLm,
+  DecodingSession,
   GeneratedSequence,
   GenerateOptions,
   ModelConfig,

@@ -1,13 +1,19 @@
 import { InputError } from '@srcode/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { ComposedDecodingSession } from './decode/composed-session.js';
+import { FusedDecodingSession } from './decode/fused-session.js';
 import { attend, createAttentionLayout } from './ops/attend.js';
 import { embedTokens } from './ops/embed-tokens.js';
+import { hasKernel } from './ops/kernel-call.js';
 import { rmsNorm } from './ops/rms-norm.js';
 import { swiGlu } from './ops/swi-glu.js';
 import { tokenLogProbs } from './ops/token-log-probs.js';
-import type { CausalLm, ModelConfig, TokenBatch } from './types.js';
+import type { CausalLm, DecodingSession, ModelConfig, TokenBatch } from './types.js';
 
 let modelCount = 0;
+
+/** Attention of layer `layer`: q [N, H·d], k and v [N, KV·d] → [N, H·d]. */
+export type MixTokens = (q: tf.Tensor2D, k: tf.Tensor2D, v: tf.Tensor2D, layer: number) => tf.Tensor2D;
 
 /** Shapes of all parameters by Hugging Face name, in checkpoint order. Linear weights are [out, in]. */
 export function listParameterShapes(config: ModelConfig): Map<string, readonly number[]> {
@@ -65,28 +71,41 @@ export class LlamaModel implements CausalLm {
   }
 
   hiddenStates(batch: TokenBatch): tf.Tensor3D {
-    const { config } = this;
-    const epsilon = config.rmsNormEps;
-    this.#checkBatch(batch);
+    this.#checkIds(batch.ids, batch.length);
     return tf.tidy(() => {
-      const layout = createAttentionLayout(config, batch);
-      let x = embedTokens(this.#weight('model.embed_tokens.weight'), batch.ids); // [N, D]
-      for (let i = 0; i < config.numHiddenLayers; i++) {
-        const layer = `model.layers.${i}`;
-        const h = rmsNorm(x, this.#weight(`${layer}.input_layernorm.weight`), epsilon);
-        const q = this.#linear(h, `${layer}.self_attn.q_proj`);
-        const k = this.#linear(h, `${layer}.self_attn.k_proj`);
-        const v = this.#linear(h, `${layer}.self_attn.v_proj`);
-        const mixed = attend(q, k, v, layout);
-        x = tf.add(x, this.#linear(mixed, `${layer}.self_attn.o_proj`));
-        const h2 = rmsNorm(x, this.#weight(`${layer}.post_attention_layernorm.weight`), epsilon);
-        const gate = this.#linear(h2, `${layer}.mlp.gate_proj`);
-        const up = this.#linear(h2, `${layer}.mlp.up_proj`);
-        x = tf.add(x, this.#linear(swiGlu(gate, up), `${layer}.mlp.down_proj`));
-      }
-      const normed = rmsNorm(x, this.#weight('model.norm.weight'), epsilon);
-      return tf.reshape(normed, [batch.batchSize, batch.length, config.hiddenSize]) as tf.Tensor3D;
+      const layout = createAttentionLayout(this.config, batch);
+      const hidden = this.runLayers(batch.ids, (q, k, v) => attend(q, k, v, layout));
+      return tf.reshape(hidden, [batch.batchSize, batch.length, this.config.hiddenSize]) as tf.Tensor3D;
     });
+  }
+
+  /**
+   * Hidden states after the final norm, [N, D], of N tokens; `mix` is the attention of one layer:
+   * q [N, H·d], k and v [N, KV·d] → [N, H·d]. Call inside `tidy`.
+   */
+  runLayers(ids: Int32Array, mix: MixTokens): tf.Tensor2D {
+    const epsilon = this.config.rmsNormEps;
+    let x = embedTokens(this.#weight('model.embed_tokens.weight'), ids); // [N, D]
+    for (let i = 0; i < this.config.numHiddenLayers; i++) {
+      const layer = `model.layers.${i}`;
+      const h = rmsNorm(x, this.#weight(`${layer}.input_layernorm.weight`), epsilon);
+      const q = this.#linear(h, `${layer}.self_attn.q_proj`);
+      const k = this.#linear(h, `${layer}.self_attn.k_proj`);
+      const v = this.#linear(h, `${layer}.self_attn.v_proj`);
+      x = tf.add(x, this.#linear(mix(q, k, v, i), `${layer}.self_attn.o_proj`));
+      const h2 = rmsNorm(x, this.#weight(`${layer}.post_attention_layernorm.weight`), epsilon);
+      const gate = this.#linear(h2, `${layer}.mlp.gate_proj`);
+      const up = this.#linear(h2, `${layer}.mlp.up_proj`);
+      x = tf.add(x, this.#linear(swiGlu(gate, up), `${layer}.mlp.down_proj`));
+    }
+    return rmsNorm(x, this.#weight('model.norm.weight'), epsilon);
+  }
+
+  startDecoding(prompts: readonly Int32Array[], maxNewTokens: number): DecodingSession {
+    for (const prompt of prompts) this.#checkIds(prompt, prompt.length);
+    return hasKernel('SrcodeDecodeAttention')
+      ? new FusedDecodingSession(this, prompts, maxNewTokens)
+      : new ComposedDecodingSession(this, prompts, maxNewTokens);
   }
 
   #head(): tf.Tensor2D {
@@ -105,21 +124,21 @@ export class LlamaModel implements CausalLm {
     for (const variable of this.#parameters.values()) variable.dispose();
   }
 
-  #checkBatch(batch: TokenBatch): void {
+  #checkIds(ids: Int32Array, length: number): void {
     const { vocabSize, maxPositionEmbeddings } = this.config;
-    if (batch.length > maxPositionEmbeddings) {
+    if (length > maxPositionEmbeddings) {
       throw new InputError({
         code: 'BATCH_TOO_LONG',
-        message: `Expected at most ${maxPositionEmbeddings} positions (max_position_embeddings), got ${batch.length}. Truncate the sequences.`,
-        context: { length: batch.length, maxPositionEmbeddings },
+        message: `Expected at most ${maxPositionEmbeddings} positions (max_position_embeddings), got ${length}. Truncate the sequences.`,
+        context: { length, maxPositionEmbeddings },
       });
     }
-    const bad = batch.ids.findIndex((id) => id < 0 || id >= vocabSize);
+    const bad = ids.findIndex((id) => id < 0 || id >= vocabSize);
     if (bad !== -1) {
       throw new InputError({
         code: 'TOKEN_OUT_OF_RANGE',
-        message: `Expected token ids in [0, ${vocabSize}), got ${batch.ids[bad]} at index ${bad}. Is this the tokenizer of this model?`,
-        context: { id: batch.ids[bad], vocabSize },
+        message: `Expected token ids in [0, ${vocabSize}), got ${ids[bad]} at index ${bad}. Is this the tokenizer of this model?`,
+        context: { id: ids[bad], vocabSize },
       });
     }
   }

@@ -51,6 +51,20 @@ export interface CausalLm {
    * Differentiable with a custom gradient; logits are not kept. Caller disposes.
    */
   tokenLogProbs(hidden: tf.Tensor2D, targets: tf.Tensor1D): tf.Tensor1D;
+  /**
+   * Starts incremental decoding after the given prompts (each at least one token), with room for `maxNewTokens` each.
+   * Without it `generate` runs the whole forward pass for every token.
+   */
+  startDecoding?(prompts: readonly Int32Array[], maxNewTokens: number): DecodingSession;
+  dispose(): void;
+}
+
+/** Sequences being continued token by token, keys and values of what came before kept. */
+export interface DecodingSession {
+  /** Logits of the next token, rows × V, of the rows now active. Valid until the next call. */
+  logits(): Promise<Float32Array>;
+  /** Goes on with the given active rows (ascending indices), appending one token to each; the others are dropped. */
+  advance(rows: readonly number[], tokenIds: ArrayLike<number>): void;
   dispose(): void;
 }
 
@@ -63,7 +77,9 @@ export interface GenerateOptions {
   /** 1 or undefined = off. */
   readonly topP?: number;
   readonly stopTokenIds?: readonly number[];
+  /** Needs `tokenizer`. The tokens that complete the string are part of the result. */
   readonly stopStrings?: readonly string[];
+  readonly tokenizer?: Pick<Tokenizer, 'decode'>;
   readonly rng: Rng;
   readonly signal?: AbortSignal;
 }

@@ -70,6 +70,11 @@ export class KernelHeap {
     return this.backend.dataIdMap.get(tensor.dataId).memoryOffset;
   }
 
+  /** Integer view of an int32 tensor's data; valid until the next allocation. */
+  ints(tensor: TensorInfo): Int32Array {
+    return new Int32Array(this.backend.wasm.HEAPU8.buffer, this.at(tensor), sizeOf(tensor));
+  }
+
   /** A new float32 tensor with undefined contents. */
   make(shape: readonly number[]): TensorInfo {
     return this.backend.makeOutput(shape, 'float32');

@@ -89,9 +89,19 @@ const fusedKernels: Readonly<Record<string, Kernel>> = {
   },
   SrcodeFillCache: (heap, inputs, attributes) => {
     const { batchSize, length, kvHeads, headDim, capacity } = attributes as Record<string, number>;
-    const { k, v, starts, ends, cos, sin, cacheK, cacheV } = inputs;
-    const pointers = [k, v, starts, ends, cos, sin, cacheK, cacheV].map((x) => heap.at(x!));
+    const { k, v, starts, ends, targets, cos, sin, cacheK, cacheV } = inputs;
+    const pointers = [k, v, starts, ends, targets, cos, sin, cacheK, cacheV].map((x) => heap.at(x!));
     heap.kernels.fillCache(batchSize!, length!, kvHeads!, headDim!, ...pointers, capacity!);
+    return [];
+  },
+  SrcodeCopyRows: (heap, { cache, from, to }) => {
+    const bytes = (sizeOf(cache!) / cache!.shape[0]!) * 4;
+    const address = heap.at(cache!);
+    const sources = heap.ints(from!);
+    heap.ints(to!).forEach((row, i) => {
+      const source = address + sources[i]! * bytes;
+      heap.backend.wasm.HEAPU8.copyWithin(address + row * bytes, source, source + bytes);
+    });
     return [];
   },
   SrcodeDecodeAttention: (heap, inputs, attributes) => {
