@@ -4,6 +4,10 @@ import { registerBuild } from './commands/dataset/build.js';
 import { registerExport } from './commands/dataset/export.js';
 import { registerImport } from './commands/dataset/import.js';
 import { registerStats } from './commands/dataset/stats.js';
+import { registerValidate } from './commands/dataset/validate.js';
+import { registerLint } from './commands/rewards/lint.js';
+import { registerServe } from './commands/rewards/serve.js';
+import { registerShow } from './commands/rewards/show.js';
 import { registerTag } from './commands/rewards/tag.js';
 import { registerTeacher } from './commands/teacher.js';
 
@@ -26,10 +30,14 @@ export function createProgram(): Command {
     .description('import, build, validate, inspect and export datasets');
   registerImport(dataset);
   registerBuild(dataset);
+  registerValidate(dataset);
   registerStats(dataset);
   registerExport(dataset);
   const rewards = program.command('rewards').description('token-level rewards: tag, lint, look, serve');
   registerTag(rewards);
+  registerLint(rewards);
+  registerShow(rewards);
+  registerServe(rewards);
   registerTeacher(program);
   return program;
 }

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { lexTokens } from '@srcode/code';
-import { InputError, wrapFileError } from '@srcode/core';
+import { InputError, SrcodeError, wrapFileError } from '@srcode/core';
 import { loadTokenizer, type Tokenizer } from '@srcode/model';
 
 /** Cuts a text into the tokens that carry rewards. */
@@ -37,24 +37,8 @@ const asTextTokens = (name: string, tokenizer: Tokenizer): TextTokens => ({
   },
 });
 
-/** The tokens of a Hugging Face `tokenizer.json` (a file, or the folder that holds it), or lexical ones without a path. */
-export async function openTextTokens(path: string | undefined): Promise<TextTokens> {
-  if (path === undefined) return lexicalTokens;
-  const read = async (file: string): Promise<Record<string, unknown>> => {
-    try {
-      return JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
-    } catch (error) {
-      if (error instanceof SyntaxError) {
-        throw new InputError({
-          code: 'TOKENIZER_MALFORMED',
-          message: `${file}: expected a Hugging Face tokenizer.json, got text that is not JSON (${error.message}). Download it again.`,
-          context: { path: file },
-          cause: error,
-        });
-      }
-      throw wrapFileError(error, file, 'read');
-    }
-  };
+/** The tokenizer of a Hugging Face `tokenizer.json` (a file, or the folder that holds it). */
+export async function openTokenizer(path: string): Promise<Tokenizer> {
   const isFolder = await stat(path).then(
     (found) => found.isDirectory(),
     (error: unknown) => {
@@ -62,10 +46,31 @@ export async function openTextTokens(path: string | undefined): Promise<TextToke
     },
   );
   const folder = isFolder ? path : dirname(path);
-  const tokenizerJson = await read(isFolder ? `${path}/tokenizer.json` : path);
-  const tokenizerConfig = await read(`${folder}/tokenizer_config.json`).catch((error: unknown) => {
-    if ((error as { code?: string }).code === 'FILE_NOT_FOUND') return {};
+  const tokenizer = await readJson(isFolder ? join(path, 'tokenizer.json') : path);
+  const config = await readJson(join(folder, 'tokenizer_config.json')).catch((error: unknown) => {
+    if (SrcodeError.isInstance(error) && error.code === 'FILE_NOT_FOUND') return {};
     throw error;
   });
-  return asTextTokens(path, loadTokenizer(tokenizerJson, tokenizerConfig));
+  return loadTokenizer(tokenizer, config);
+}
+
+async function readJson(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'));
+  } catch (error) {
+    if (error instanceof SyntaxError) {
+      throw new InputError({
+        code: 'TOKENIZER_MALFORMED',
+        message: `${file}: expected a Hugging Face tokenizer file, got text that is not JSON (${error.message}). Download it again.`,
+        context: { path: file },
+        cause: error,
+      });
+    }
+    throw wrapFileError(error, file, 'read');
+  }
+}
+
+/** The tokens of a tokenizer at `path`, or lexical ones without a path. */
+export async function openTextTokens(path: string | undefined): Promise<TextTokens> {
+  return path === undefined ? lexicalTokens : asTextTokens(path, await openTokenizer(path));
 }
