@@ -1,6 +1,6 @@
 import type { Rng } from '@srcode/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { createParameters, LlamaModel } from './llama-model.js';
+import { LlamaModel, listParameterShapes, ParameterBuilder } from './llama-model.js';
 import { checkModelConfig } from './model-config.js';
 import type { ModelConfig } from './types.js';
 
@@ -18,16 +18,19 @@ export function createCausalLm(config: ModelConfig, options: CreateCausalLmOptio
   checkModelConfig(config);
   const std = options.initStd ?? 0.02;
   const residualScale = 1 / Math.sqrt(2 * config.numHiddenLayers);
-  const parameters = createParameters(config, (name, shape) => {
-    const size = shape.reduce((product, n) => product * n, 1);
-    if (name.endsWith('norm.weight')) return tf.ones(shape as number[]);
-    if (name.endsWith('.bias')) return tf.zeros(shape as number[]);
+  const builder = new ParameterBuilder(config);
+  for (const name of listParameterShapes(config).keys()) {
     const rng = options.rng.fork('parameter', name);
     const scale = /\.(o_proj|down_proj)\.weight$/.test(name) ? std * residualScale : std;
-    return tf.tensor(
-      Float32Array.from({ length: size }, () => rng.nextNormal() * scale),
-      shape as number[],
-    );
-  });
-  return new LlamaModel(config, parameters);
+    builder.set(name, (shape) => {
+      if (name.endsWith('norm.weight')) return tf.ones(shape);
+      if (name.endsWith('.bias')) return tf.zeros(shape);
+      const length = shape.reduce((product, n) => product * n, 1);
+      return tf.tensor(
+        Float32Array.from({ length }, () => rng.nextNormal() * scale),
+        shape,
+      );
+    });
+  }
+  return new LlamaModel(config, builder.finish());
 }

@@ -9,6 +9,7 @@ export {
 } from './format-chat.js';
 export { generate, streamGenerate, type TokenEvent } from './generate.js';
 export { LlamaModel, listParameterShapes } from './llama-model.js';
+export { type LoadedModel, loadModel } from './load-model.js';
 export { ByteLevelTokenizer, loadTokenizer } from './load-tokenizer.js';
 export {
   type CreateLlamaConfigOptions,
@@ -16,6 +17,9 @@ export {
   formatModelConfig,
   parseModelConfig,
 } from './model-config.js';
+export { SafetensorsFile } from './safetensors/read-safetensors.js';
+export { type WritableTensor, writeSafetensors } from './safetensors/write-safetensors.js';
+export { saveModel } from './save-model.js';
 export { type CreateTokenBatchOptions, createTokenBatch } from './token-batch.js';
 export type { TokenizerFiles } from './tokenizer-files.js';
 export { type TrainBpeOptions, trainBpe } from './train-bpe.js';

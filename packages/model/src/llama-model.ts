@@ -144,20 +144,29 @@ export class LlamaModel implements CausalLm {
   }
 }
 
-/**
- * Variables for `values` by parameter name. tfjs variable names are global, so that each model's are made unique.
- * `take` returns the initial tensor; it is disposed here.
- */
-export function createParameters(
-  config: ModelConfig,
-  take: (name: string, shape: readonly number[]) => tf.Tensor,
-): Map<string, tf.Variable> {
-  const id = modelCount++;
-  const parameters = new Map<string, tf.Variable>();
-  for (const [name, shape] of listParameterShapes(config)) {
-    const initial = take(name, shape);
-    parameters.set(name, tf.variable(initial, true, `${name}#${id}`));
+/** Collects a model's parameters; tfjs variable names are global, so that each model's are made unique. */
+export class ParameterBuilder {
+  readonly #shapes: ReadonlyMap<string, readonly number[]>;
+  readonly #id = modelCount++;
+  readonly #parameters = new Map<string, tf.Variable>();
+
+  constructor(config: ModelConfig) {
+    this.#shapes = listParameterShapes(config);
+  }
+
+  /** Sets a parameter to the tensor that `create` makes for its shape; the tensor is disposed here. */
+  set(name: string, create: (shape: number[]) => tf.Tensor): void {
+    const initial = create([...this.#shapes.get(name)!]);
+    this.#parameters.set(name, tf.variable(initial, true, `${name}#${this.#id}`));
     initial.dispose();
   }
-  return parameters;
+
+  /** All parameters in checkpoint order. */
+  finish(): Map<string, tf.Variable> {
+    return new Map([...this.#shapes.keys()].map((name) => [name, this.#parameters.get(name)!]));
+  }
+
+  dispose(): void {
+    for (const variable of this.#parameters.values()) variable.dispose();
+  }
 }

@@ -1,0 +1,32 @@
+/** Float32 of bfloat16 bits, elementwise: the upper half of a float32. */
+export function decodeBfloat16(bits: Uint16Array): Float32Array {
+  const words = new Uint32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) words[i] = bits[i]! << 16;
+  return new Float32Array(words.buffer);
+}
+
+let halfTable: Float32Array | undefined;
+
+/** Float32 of each of the 65,536 IEEE 754 half-precision values. */
+export function halfPrecisionTable(): Float32Array {
+  if (halfTable) return halfTable;
+  halfTable = new Float32Array(65536);
+  for (let bits = 0; bits < 65536; bits++) {
+    const sign = bits & 0x8000 ? -1 : 1;
+    const exponent = (bits >> 10) & 0x1f;
+    const fraction = bits & 0x3ff;
+    let value = 2 ** (exponent - 15) * (1 + fraction / 1024);
+    if (exponent === 0) value = 2 ** -14 * (fraction / 1024);
+    if (exponent === 31) value = fraction ? Number.NaN : Infinity;
+    halfTable[bits] = sign * value;
+  }
+  return halfTable;
+}
+
+/** Float32 of IEEE 754 half-precision bits, elementwise. */
+export function decodeFloat16(bits: Uint16Array): Float32Array {
+  const table = halfPrecisionTable();
+  const out = new Float32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) out[i] = table[bits[i]!]!;
+  return out;
+}
