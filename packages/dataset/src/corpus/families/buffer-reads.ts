@@ -100,6 +100,7 @@ export const readNumber = defineFamily({
       functionTest: `
         const uint8_t bytes[6] = {1, 2, 3, 4, 5, 6};
         uint32_t r = 0;
+        CHECK(${functionName}(bytes, ${width}, 0, &r) == 0);
         CHECK(${functionName}(bytes, 6, 0, &r) == 0 && r == ${{ 2: '0x102u', 3: '0x10203u', 4: '0x1020304u' }[width]});
         CHECK(${functionName}(bytes, 6, ${6 - bytes}, &r) == 0 && r == ${{ 2: '0x506u', 3: '0x40506u', 4: '0x3040506u' }[width]});`,
       securityTest: `

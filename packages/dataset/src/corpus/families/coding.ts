@@ -41,6 +41,7 @@ ${guard}        memset(${dst} + end, ${src}[i + 1], ${src}[i]);
         CHECK(${functionName}(d, 6, runs, 4) == 5);
         CHECK(d[0] == 7 && d[2] == 7 && d[3] == 9 && d[4] == 9 && d[5] == 0);
         CHECK(${functionName}(d, 6, runs, 0) == 0);
+        CHECK(${functionName}(d, 5, runs, 4) == 5);
         free(d);`,
       securityTest: `
         const uint8_t runs[4] = {3, 7, 4, 9};
@@ -48,6 +49,10 @@ ${guard}        memset(${dst} + end, ${src}[i + 1], ${src}[i]);
         uint8_t *d = calloc(6, 1);
         CHECK(${functionName}(d, 6, runs, 4) == ${fail});
         CHECK(${functionName}(d, 6, big, 2) == ${fail});
+        uint8_t *odd = calloc(3, 1);
+        odd[0] = 1;
+        CHECK(${functionName}(d, 6, odd, 3) == 1);
+        free(odd);
         free(d);`,
     };
   },

@@ -245,6 +245,10 @@ export const growBuffer = defineFamily({
         ${functionName}(&b, "abc", 3);
         ${functionName}(&b, "def", 3);
         CHECK(b.${len} == 6 && b.${cap} == 4 * ${factor} && memcmp(b.${data}, "abcdef", 6) == 0);
+        struct buffer full = {malloc(4), 1, 4};
+        ${functionName}(&full, "xyz", 3);
+        CHECK(full.${len} == 4 && full.${cap} == 4 && full.${data}[3] == 'z');
+        free(full.${data});
         free(b.${data});`,
       securityTest: `
         char part[100];

@@ -44,6 +44,7 @@ export const signedLength = defineFamily({
       functionTest: `
         const uint8_t bytes[6] = {1, 2, 3, 4, 5, 6};
         uint8_t *d = calloc(4, 1);
+        CHECK(${functionName}(d, 4, bytes, 0) == 0 && d[0] == 0);
         CHECK(${functionName}(d, 4, bytes, 2) == 0 && d[1] == 2 && d[2] == 0);
         CHECK(${functionName}(d, 4, bytes, 4) == 0 && d[3] == 4);
         CHECK(${functionName}(d, 4, bytes, 5) == ${fail});
@@ -295,6 +296,7 @@ export const storeSlice = defineFamily({
         CHECK(${functionName}(d, 8, 2, "abc", 3) == 0 && memcmp(d, "\\0\\0abc\\0", 6) == 0);
         CHECK(${functionName}(d, 8, 5, "xyz", 3) == 0 && d[7] == 'z');
         CHECK(${functionName}(d, 8, 6, "xyz", 3) == ${fail});
+        CHECK(${functionName}(d, 8, 8, "xyz", 0) == 0);
         free(d);`,
       securityTest: `
         char *d = calloc(8, 1);
