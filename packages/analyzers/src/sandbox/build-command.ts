@@ -141,7 +141,7 @@ exec "$@"
 function buildLimitsOnly(options: PlanOptions): string[] {
   return [
     ...['sh', '-c', limitsScript, 'sh', String(options.cpuSeconds)],
-    ...[String(Math.ceil(options.fileSizeBytes / 512)), String(options.maxProcesses)],
+    ...[String(Math.floor(options.fileSizeBytes / 512)), String(options.maxProcesses)],
     options.memoryBytes === undefined ? '-' : String(Math.ceil(options.memoryBytes / 1024)),
     ...[options.command, ...options.args],
   ];
