@@ -66,7 +66,7 @@ function enterBrace(
   const parsed = isScope(header) ? null : parseHeader(header);
   if (!parsed) {
     // A scope's content is read on; an initialiser `= { … }` is skipped.
-    const skip = header.some((token) => token.text === '=' || token.text === 'enum');
+    const skip = hasInitialiser(header) || header.some((token) => token.text === 'enum');
     const close = skip ? closing[open]! : open;
     return { found: null, next: close === -1 ? tokens.length : close };
   }
@@ -88,7 +88,7 @@ function enterBrace(
 
 function isScope(header: readonly LexicalToken[]): boolean {
   if (header.length === 0) return true;
-  if (header.some((token) => token.text === '=')) return !header.some((token) => token.text === 'operator');
+  if (hasInitialiser(header)) return true;
   const bracket = header.findIndex((token) => token.text === '(');
   const words = bracket === -1 ? header : header.slice(0, bracket);
   const first = words.find((token) => SCOPE_WORDS.has(token.text));
@@ -97,6 +97,17 @@ function isScope(header: readonly LexicalToken[]): boolean {
   if (first.text === 'namespace') return true;
   // `struct s *f(int a) {` is a function, `struct s {` and `class A : public B<int> {` are not.
   return bracket === -1;
+}
+
+/** True for `=` outside brackets, as before `{ … }` data; the `=` of `operator=` and of default arguments is none. */
+function hasInitialiser(header: readonly LexicalToken[]): boolean {
+  let depth = 0;
+  for (const [i, { text }] of header.entries()) {
+    if (text === '(' || text === '[') depth++;
+    else if (text === ')' || text === ']') depth--;
+    else if (text === '=' && depth === 0 && header[i - 1]?.text !== 'operator') return true;
+  }
+  return false;
 }
 
 /** True when `;` ends a parameter declaration of an old-style definition: `f(a) int a; {`. */

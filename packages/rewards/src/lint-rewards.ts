@@ -141,7 +141,10 @@ export async function* lintRewards(
       tally.trouble('failed', `${pair.id}: ${error instanceof Error ? error.message : String(error)}`);
     }
     completed++;
-    if (completed % 25 === 0) yield { type: 'progress', stage: 'lint', completed, total: options.total };
+    if (completed % 25 !== 0) continue;
+    // Syntax trees are freed only when the event loop turns.
+    await new Promise((resolve) => setImmediate(resolve));
+    yield { type: 'progress', stage: 'lint', completed, total: options.total };
   }
   yield { type: 'progress', stage: 'lint', completed, total: options.total };
   return tally.report(completed, options.tokenizer ? 'tokenizer' : 'lexical', meter.finish());

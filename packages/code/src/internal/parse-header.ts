@@ -59,7 +59,7 @@ function isNameToken(token: LexicalToken | undefined): boolean {
   if (token.kind === 'identifier') return true;
   return (
     token.kind === 'keyword' &&
-    /^(?:new|delete|class|this|private|protected|public|template|try|catch|final|override|not|and|or|xor|export)$/.test(
+    /^(?:new|delete|class|this|private|protected|public|template|try|catch|final|override|not|and|or|xor|export|namespace|typename|friend|using|mutable|virtual|explicit)$/.test(
       token.text,
     )
   );
@@ -145,7 +145,8 @@ export function joinType(tokens: readonly LexicalToken[]): string {
   let previousWord = false;
   for (const token of tokens) {
     const word = /^[\w$]/.test(token.text);
-    if (out !== '' && word && previousWord) out += ' ';
+    if (out.endsWith(',')) out += ' ';
+    else if (out !== '' && word && previousWord) out += ' ';
     else if (out !== '' && previousWord && (token.text === '*' || token.text === '&')) out += ' ';
     out += token.text;
     previousWord = word;
@@ -196,7 +197,7 @@ function parseParameter(raw: readonly LexicalToken[]): { type: string; name: str
       (before !== undefined &&
         /^(?:struct|union|enum|class|const|volatile|::|typename)$/.test(before.text) &&
         tokens.slice(0, last).every((t) => KEYWORDS.has(t.text) || t.text === '::'));
-    if (candidate?.kind === 'identifier' && !standsAlone) nameAt = last;
+    if (isNameToken(candidate) && !standsAlone) nameAt = last;
   }
   const typeTokens = tokens.filter((_, i) => i !== nameAt);
   return { type: joinType(typeTokens), name: nameAt === -1 ? null : tokens[nameAt]!.text };
