@@ -378,6 +378,36 @@ export function decodeAttention(
   }
 }
 
+/** scores[t] = q · keys[t]: q [d], keys [n, d]; four keys at a time. */
+function scoreKeys(n: i32, d: i32, q: usize, keys: usize, scores: usize): void {
+  const row = <usize>d << 2;
+  let t = 0;
+  if ((d & 3) == 0) {
+    for (; t + 4 <= n; t += 4) {
+      const k0 = keys + <usize>t * row;
+      const k1 = k0 + row;
+      const k2 = k1 + row;
+      const k3 = k2 + row;
+      let s0 = f32x4.splat(0);
+      let s1 = s0;
+      let s2 = s0;
+      let s3 = s0;
+      for (let at: usize = 0; at < row; at += 16) {
+        const x = v128.load(q + at);
+        s0 = f32x4.add(s0, f32x4.mul(x, v128.load(k0 + at)));
+        s1 = f32x4.add(s1, f32x4.mul(x, v128.load(k1 + at)));
+        s2 = f32x4.add(s2, f32x4.mul(x, v128.load(k2 + at)));
+        s3 = f32x4.add(s3, f32x4.mul(x, v128.load(k3 + at)));
+      }
+      const a0 = f32x4.add(v128.shuffle<f32>(s0, s1, 0, 4, 1, 5), v128.shuffle<f32>(s0, s1, 2, 6, 3, 7));
+      const a1 = f32x4.add(v128.shuffle<f32>(s2, s3, 0, 4, 1, 5), v128.shuffle<f32>(s2, s3, 2, 6, 3, 7));
+      const sum = f32x4.add(v128.shuffle<f32>(a0, a1, 0, 1, 4, 5), v128.shuffle<f32>(a0, a1, 2, 3, 6, 7));
+      v128.store(scores + (<usize>t << 2), sum);
+    }
+  }
+  for (; t < n; t++) f32.store(scores + (<usize>t << 2), dot(q, keys + <usize>t * row, d));
+}
+
 /** out [d] = scale · Σ weights[t] · values[t]. */
 function mixValues(n: i32, d: i32, weights: usize, values: usize, scale: f32, out: usize): void {
   const by = f32x4.splat(scale);

@@ -1,12 +1,10 @@
 export { attention, attentionGrad, attentionScratchBytes, decodeAttention, fillCache } from './attention';
 export {
-  adamW,
   logProbs,
   logProbsGrad,
   rmsNorm,
   rmsNormGrad,
   scatterAdd,
-  sumOfSquares,
   swiGlu,
   swiGluGrad,
 } from './elementwise';

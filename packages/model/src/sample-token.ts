@@ -20,22 +20,30 @@ export function sampleToken(
   options: SampleTokenOptions,
   rng: Rng,
 ): { readonly tokenId: number; readonly logProb: number } {
+  const { temperature, topK, topP } = options;
   let best = 0;
   for (let i = 1; i < logits.length; i++) if (logits[i]! > logits[best]!) best = i;
   const max = logits[best]!;
+  const weights = new Float64Array(logits.length);
   let sum = 0;
-  for (let i = 0; i < logits.length; i++) sum += Math.exp(logits[i]! - max);
-  const tokenId = options.temperature === 0 ? best : draw(logits, max, options, rng);
-  return { tokenId, logProb: logits[tokenId]! - max - Math.log(sum) };
+  for (let i = 0; i < logits.length; i++) {
+    const weight = Math.exp(logits[i]! - max);
+    weights[i] = weight;
+    sum += weight;
+  }
+  const logProbOf = (tokenId: number) => logits[tokenId]! - max - Math.log(sum);
+  if (temperature === 0) return { tokenId: best, logProb: logProbOf(best) };
+  if (temperature !== 1)
+    for (let i = 0; i < logits.length; i++) weights[i] = Math.exp((logits[i]! - max) / temperature);
+  const least = threshold(weights, topK, topP);
+  const tokenId = draw(weights, least, rng);
+  return { tokenId, logProb: logProbOf(tokenId) };
 }
 
-function draw(logits: Float32Array, max: number, options: SampleTokenOptions, rng: Rng): number {
-  const { temperature, topK, topP } = options;
-  const weights = new Float64Array(logits.length);
-  for (let i = 0; i < logits.length; i++) weights[i] = Math.exp((logits[i]! - max) / temperature);
-  const least = threshold(weights, topK, topP);
+/** An index drawn in proportion to the weights that are at least `least`. */
+function draw(weights: Float64Array, least: number, rng: Rng): number {
   let total = 0;
-  for (const weight of weights) if (weight >= least) total += weight;
+  for (let i = 0; i < weights.length; i++) if (weights[i]! >= least) total += weights[i]!;
   const target = rng.nextFloat() * total;
   let reached = 0;
   let last = 0;

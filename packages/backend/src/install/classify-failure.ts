@@ -1,10 +1,10 @@
-import { type CommandResult, lastLines } from './run-command.js';
 import {
   DiskSpaceError,
   NetworkUnavailableError,
   PackageUnavailableError,
   type TensorflowInstallError,
 } from './errors.js';
+import { type CommandResult, lastLines } from './run-command.js';
 
 const networkSigns =
   /ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|name resolution|NewConnectionError|ConnectTimeout|ReadTimeout|Max retries|ProxyError|SSLError|CERT_|network is unreachable|Connection (refused|reset|aborted)/i;

@@ -51,8 +51,10 @@ export interface InstallStamp {
   readonly format: 1;
   readonly variant: TensorflowVariant;
   readonly tensorflowVersion: string;
-  /** Folder or file that the library came from: a path, or the wheel's name. */
+  /** What the library came from: the path that was given, or the wheel's name. */
   readonly library: string;
+  /** Folder that the binding loads the library from. */
+  readonly libraryFolder: string;
   /** SHA-256 of the wheel, when it was fetched. */
   readonly wheelSha256: string | null;
   readonly bindingVersion: string;

@@ -44,8 +44,6 @@ export interface KernelExports {
   logProbs(n: number, v: number, logits: number, targets: number, out: number, logSums: number): void;
   logProbsGrad(n: number, v: number, logits: number, targets: number, logSums: number, dy: number): void;
   scatterAdd(n: number, d: number, rows: number, ids: number, segments: number, table: number): void;
-  sumOfSquares(n: number, x: number): number;
-  adamW(...args: number[]): void;
 }
 
 /** Number of elements of a tensor. */
