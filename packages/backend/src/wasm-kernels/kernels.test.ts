@@ -95,6 +95,26 @@ describe('matMul', () => {
   });
 });
 
+describe('gather', () => {
+  it('takes rows along axis 0, keeps other axes with tfjs, and refuses indices out of range', () => {
+    const x = tf.tensor2d([
+      [1, 2],
+      [3, 4],
+      [5, 6],
+    ]);
+    const rows = tf.gather(x, tf.tensor2d([[2, 0]], [1, 2], 'int32'));
+    expect(rows.arraySync()).toEqual([
+      [
+        [5, 6],
+        [1, 2],
+      ],
+    ]);
+    expect(tf.gather(x, tf.tensor1d([1], 'int32'), 1).arraySync()).toEqual([[2], [4], [6]]);
+    expect(tf.gather(tf.tensor1d([7, 8], 'int32'), tf.tensor1d([1, 1], 'int32')).arraySync()).toEqual([8, 8]);
+    expect(() => tf.gather(x, tf.tensor1d([3], 'int32'))).toThrow(/\[0, 3\), got 3/);
+  });
+});
+
 describe('fused kernels', () => {
   it('exponentiate to single precision over the whole range', () => {
     // softmax weights of one-hot differences reach exp4 through swiGlu: silu(g)/g = 1 / (1 + e^-g)

@@ -35,6 +35,39 @@ const standardKernels: Readonly<Record<string, Kernel>> = {
   },
 };
 
+/** Rows of `x` by `indices` along axis 0: one copy each, where tfjs walks element by element. */
+function gatherRows(heap: KernelHeap, x: tf.TensorInfo, indices: tf.TensorInfo): tf.TensorInfo {
+  const rowShape = x.shape.slice(1);
+  const bytes = sizeOf({ shape: rowShape }) * 4;
+  const out = heap.backend.makeOutput([...indices.shape, ...rowShape], x.dtype as 'float32' | 'int32');
+  const { HEAPU8 } = heap.backend.wasm;
+  const [from, to] = [heap.at(x), heap.at(out)];
+  const limit = x.shape[0]!;
+  heap.ints(indices).forEach((index, i) => {
+    if (index < 0 || index >= limit)
+      throw new RangeError(`gather: expected indices in [0, ${limit}), got ${index} at ${i}.`);
+    HEAPU8.copyWithin(to + i * bytes, from + index * bytes, from + (index + 1) * bytes);
+  });
+  return out;
+}
+
+/** Takes over `gather` along axis 0; everything else stays with tfjs. */
+function registerGather(heap: KernelHeap): void {
+  const original = tf.getKernel('GatherV2', 'wasm');
+  tf.unregisterKernel('GatherV2', 'wasm');
+  tf.registerKernel({
+    ...original,
+    kernelFunc: (parameters) => {
+      const { x, indices } = parameters.inputs as Inputs;
+      const { axis, batchDims } = (parameters.attrs ?? {}) as { axis?: number; batchDims?: number };
+      const fourBytes = x!.dtype === 'float32' || x!.dtype === 'int32';
+      return (axis ?? 0) === 0 && (batchDims ?? 0) === 0 && fourBytes && indices!.dtype === 'int32'
+        ? gatherRows(heap, x!, indices!)
+        : original.kernelFunc(parameters);
+    },
+  });
+}
+
 /** Fused kernels, under names of our own; the model uses them where the backend has them. */
 const fusedKernels: Readonly<Record<string, Kernel>> = {
   SrcodeRmsNorm: (heap, { x, w }, { epsilon }) => {
@@ -152,6 +185,7 @@ export function registerWasmKernels(backend: WasmBackend): void {
   });
   const heap = new KernelHeap(backend, exports as KernelExports);
   active = heap;
+  registerGather(heap);
   for (const [kernelName, kernel] of Object.entries({ ...standardKernels, ...fusedKernels })) {
     if (tf.getKernel(kernelName, 'wasm')) tf.unregisterKernel(kernelName, 'wasm');
     tf.registerKernel({
