@@ -60,6 +60,14 @@ describe('the set of families', () => {
     expect(insertions / families.length).toBeGreaterThanOrEqual(0.4);
     expect(families.length - insertions).toBeGreaterThanOrEqual(10);
   });
+
+  it('has 40 % insertions even when code is split at blanks only', () => {
+    const split = (code: string) => code.split(/\s+/);
+    const inserting = families.filter((family) =>
+      samplesOf(family).every(({ vulnerable, secure }) => isSubsequence(split(vulnerable), split(secure))),
+    );
+    expect(inserting.length / families.length).toBeGreaterThanOrEqual(0.4);
+  });
 });
 
 describe.each(families.map((family) => [family.id, family] as const))('family %s', (_id, family) => {
