@@ -6,7 +6,7 @@ import type { ValidationLimits } from './types.js';
  */
 export const DEFAULT_LIMITS: ValidationLimits = {
   maxCodeChars: 200_000,
-  maxParseLoss: 0.15,
+  maxParseLoss: 0.4,
   minCleanShare: 0.3,
   maxChangedShare: 0.6,
   minLengthRatio: 0.4,
@@ -17,5 +17,5 @@ export const DEFAULT_LIMITS: ValidationLimits = {
   minPromptChars: 25,
   maxPromptChars: 2000,
   maxPromptSimilarity: 0.6,
-  maxSharedTokens: 10,
+  maxSharedTokens: 8,
 };

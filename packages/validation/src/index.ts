@@ -1,6 +1,14 @@
 export { PAIR_CHECKS, PROMPT_CHECKS } from './checks/list-checks.js';
 export { DEFAULT_LIMITS } from './default-limits.js';
 export type { Judge, JudgeOpinion } from './judge.js';
+export {
+  type Agreement,
+  type CalibrationBin,
+  type LabelledConfidence,
+  type LabelledVerdict,
+  measureAgreement,
+  measureCalibration,
+} from './measure-agreement.js';
 export type { ValidationReport } from './tally.js';
 export type {
   CheckContext,

@@ -22,7 +22,8 @@ export interface ValidationInput {
 export interface ValidationLimits {
   /** Longest text of one side. Default 200,000. */
   readonly maxCodeChars: number;
-  /** Loss of `cleanShare` from the vulnerable to the secure side that is still tolerated. Default 0.15. */
+  /** Loss of `cleanShare` from the vulnerable to the secure side that is still tolerated. Default 0.4: one macro with a type as argument
+   * can cost a short function a sixth of its text, whereas a cut function loses nearly all. */
   readonly maxParseLoss: number;
   /** `cleanShare` below which a side counts as not parseable. Default 0.3. */
   readonly minCleanShare: number;
@@ -42,7 +43,7 @@ export interface ValidationLimits {
   readonly maxPromptChars: number;
   /** Jaccard similarity of word triples, signature left out, from which prompts are duplicates. Default 0.6. */
   readonly maxPromptSimilarity: number;
-  /** Lexical tokens in a row that prompt and body share, from which the prompt gives code. Default 10. */
+  /** Lexical tokens in a row that prompt and body share, from which the prompt gives code; a mere call may have twice as many. Default 8. */
   readonly maxSharedTokens: number;
 }
 

@@ -2,16 +2,16 @@ import type { LexicalToken } from '@srcode/code';
 import { fail, pass } from '../internal/outcome.js';
 import type { PairCheck, SideFacts } from '../types.js';
 
-const CLOSERS: Readonly<Record<string, string>> = { ')': '(', ']': '[', '}': '{' };
-
 /** Brackets opened minus closed, by kind; `#if` branches that open the same brace twice leave a surplus. */
 export function countOpenBrackets(
   tokens: readonly LexicalToken[],
 ): Readonly<Record<'(' | '[' | '{', number>> {
   const open = { '(': 0, '[': 0, '{': 0 };
   for (const { text } of tokens) {
-    if (text in open) open[text as '(']++;
-    else if (text in CLOSERS) open[CLOSERS[text] as '(']--;
+    if (text === '(' || text === '[' || text === '{') open[text]++;
+    else if (text === ')') open['(']--;
+    else if (text === ']') open['[']--;
+    else if (text === '}') open['{']--;
   }
   return open;
 }
@@ -49,7 +49,7 @@ export const checkBalanced: PairCheck = (_record, { secure, vulnerable }) => {
   if (after['{'] > 0 && after['{'] > before['{'])
     return fail(
       'balanced',
-      endsOpen(secure) ? 'secure-truncated' : 'unbalanced-braces',
+      secure.tokens.at(-1)?.text === '}' ? 'unbalanced-braces' : 'secure-truncated',
       `The secure side leaves ${after['{']} more braces open than it closes, the vulnerable side ${before['{']}.`,
       evidence,
     );

@@ -12,8 +12,14 @@ const PLACEHOLDERS: readonly RegExp[] = [
   /(?:unchanged|omitted|existing|original|rest of|same)\b[^.]*(?:\.{3}|…)/i,
 ];
 
+/** 400 characters: a placeholder is short, and the patterns are quadratic in text made to be slow. */
+const MAX_COMMENT_CHARS = 400;
+
 function stripMarkers(comment: string): string {
-  return comment.replace(/^\/[/*]+|\*\/$/g, '').trim();
+  return comment
+    .slice(0, MAX_COMMENT_CHARS)
+    .replace(/^\/[/*]+|\*\/$/g, '')
+    .trim();
 }
 
 /** `...` in a body that is not a parameter list, a `case a ... b`, a pack expansion or `catch (...)`. */

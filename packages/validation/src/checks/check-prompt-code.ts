@@ -2,8 +2,28 @@ import { type LexicalToken, lexTokens } from '@srcode/code';
 import { fail, pass } from '../internal/outcome.js';
 import type { CheckContext, PromptCheck, SideFacts } from '../types.js';
 
-/** Of a run of shared tokens this many must be operators or brackets; a list of names alone is no code. */
-const MIN_OPERATORS = 3;
+/** Tokens that the mention of a call, an element or a type has, as in `put(&slot->name, v[i - 1])`; any other makes a statement. */
+const MENTION = /^(?:[()[\],.;<>&*:-]|->|::|[\p{L}\p{N}_]+)$/u;
+/** 32 places at which one run is tried: more only occur in text made to be slow. */
+const MAX_PLACES = 32;
+/** Keywords that no mention has. */
+const STATEMENT_WORD = /^(?:if|else|for|while|do|return|switch|case|goto|break|continue|sizeof)$/;
+
+/** True when a run is code rather than the mention of a call: long enough for its kind. */
+function isCode(run: readonly LexicalToken[], minLength: number): boolean {
+  const operators = run.filter(({ text }) => /[^\p{L}\p{N}_]/u.test(text)).length;
+  // A list of names alone is a sentence.
+  if (operators < 3) return false;
+  const statement = run.some(({ text }) => !MENTION.test(text) || STATEMENT_WORD.test(text));
+  return run.length >= (statement ? minLength : 2 * minLength);
+}
+
+/** The run without the punctuation that a sentence may have added at its end. */
+function trimEnd(run: readonly LexicalToken[]): readonly LexicalToken[] {
+  let end = run.length;
+  while (end > 0 && /^[;,.:]$/.test(run[end - 1]!.text)) end--;
+  return run.slice(0, end);
+}
 
 /** Tokens of the body: what stands after the signature of the main function, or everything without one. */
 function bodyTokens(side: SideFacts): readonly LexicalToken[] {
@@ -11,7 +31,7 @@ function bodyTokens(side: SideFacts): readonly LexicalToken[] {
   return side.tokens.filter((token) => token.start >= start);
 }
 
-/** Longest run of tokens of `body` that occurs in `prompt` and has operators enough; as text, with its length. */
+/** Longest run of tokens of `body` that occurs in `prompt` and is code; as text, with its length. */
 function longestSharedRun(
   prompt: readonly LexicalToken[],
   body: readonly LexicalToken[],
@@ -26,18 +46,17 @@ function longestSharedRun(
   for (let at = 0; at + minLength <= body.length; at++) {
     const name = key(body, at);
     const list = starts.get(name);
-    if (list) list.push(at);
-    else starts.set(name, [at]);
+    if (list && list.length < MAX_PLACES) list.push(at);
+    else if (!list) starts.set(name, [at]);
   }
   let best: { readonly length: number; readonly text: string } | null = null;
   for (let at = 0; at + minLength <= prompt.length; at++) {
     for (const start of starts.get(key(prompt, at)) ?? []) {
       let length = minLength;
       while (prompt[at + length] && prompt[at + length]!.text === body[start + length]?.text) length++;
-      const run = prompt.slice(at, at + length);
-      const operators = run.filter(({ kind }) => kind === 'operator' || kind === 'punctuation').length;
-      if (operators >= MIN_OPERATORS && length > (best?.length ?? 0))
-        best = { length, text: run.map(({ text }) => text).join(' ') };
+      const run = trimEnd(prompt.slice(at, at + length));
+      if (run.length > (best?.length ?? 0) && isCode(run, minLength))
+        best = { length: run.length, text: run.map(({ text }) => text).join(' ') };
     }
   }
   return best;
@@ -59,7 +78,7 @@ function namesOfRepair({ secure, vulnerable }: CheckContext): Set<string> {
 
 /** The prompt gives no code of either body, and no name that only the repair brings in. */
 export const checkPromptCode: PromptCheck = ({ text }, context) => {
-  const prompt = lexTokens(text);
+  const prompt = lexTokens(text.slice(0, context.limits.maxPromptChars));
   const repairNames = namesOfRepair(context);
   const leaked = [
     ...new Set(prompt.filter((token) => repairNames.has(token.text)).map((token) => token.text)),

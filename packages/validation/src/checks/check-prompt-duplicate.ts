@@ -6,7 +6,7 @@ import type { CheckContext, PromptCheck } from '../types.js';
 function withoutSignature(text: string, { vulnerable }: CheckContext): string {
   const { main } = vulnerable;
   if (main === null) return text;
-  const squeeze = (part: string) => part.replace(/\s+/g, ' ').trim();
+  const squeeze = (part: string) => part.replace(/\s+/g, ' ').trim().toLowerCase();
   const signature = squeeze(vulnerable.text.slice(main.start, main.bodyStart));
   return squeeze(text).replaceAll(signature, ' ');
 }

@@ -7,10 +7,16 @@ const LOGGING =
   /(?:^|_|[a-z])(?:log|logf|print|printf|printk|puts|perror|trace|tracef|debug|dbg|warn|warning|warnx|err|error|errx|msg|message|notice|info|pr_\w+|syslog|report)(?:_?(?:f|ln|err|debug|info|warn|once|ratelimited))?$/i;
 const FORMATS_INTO_BUFFER = /^v?s(?:n|w)?printf$|sprintf|asprintf|strerror/i;
 
+/** 400 tokens: a longer statement is no log line, and looking back further would be quadratic in hostile text. */
+const MAX_STATEMENT_TOKENS = 400;
+
 /** Name of the call whose statement holds the token, or null. */
 function enclosingCall(tokens: readonly LexicalToken[], at: number): string | null {
   let start = at;
-  while (start > 0 && !/^[;{}]$/.test(tokens[start - 1]!.text)) start--;
+  while (start > 0 && !/^[;{}]$/.test(tokens[start - 1]!.text)) {
+    if (at - start >= MAX_STATEMENT_TOKENS) return null;
+    start--;
+  }
   const name = tokens[start];
   return name?.kind === 'identifier' && tokens[start + 1]?.text === '(' ? name.text : null;
 }

@@ -2,6 +2,7 @@ import {
   type DiffHunk,
   diffTokens,
   type FunctionInfo,
+  findFunctionsInTokens,
   type LexicalToken,
   lexTokens,
   parseCode,
@@ -29,12 +30,24 @@ function once<T>(compute: () => T): () => T {
   };
 }
 
+/** Share of text outside syntax errors; 0 for text so deep or broken that the tree cannot be walked. */
+function readCleanShare(text: string, language: 'c' | 'cpp', maxSourceLength: number): number {
+  try {
+    return parseCode(text, language, { maxSourceLength }).cleanShare;
+  } catch (error) {
+    if (error instanceof RangeError) return 0;
+    throw error;
+  }
+}
+
 function createSide(text: string, language: 'c' | 'cpp', maxSourceLength: number): SideFacts {
   const tokens = once(() => lexTokens(text, { maxSourceLength }));
   const comments = once(() => readComments(text, tokens()));
-  const report = once(() => parseCode(text, language, { maxSourceLength }));
+  // Apart from the rest: the tree is the dearest of all and rarely needed on both sides.
+  const cleanShare = once(() => readCleanShare(text, language, maxSourceLength));
+  const functions = once(() => findFunctionsInTokens(tokens()));
   const main = once(() =>
-    report().functions.reduce<FunctionInfo | null>(
+    functions().reduce<FunctionInfo | null>(
       (longest, next) => (longest && longest.end - longest.start >= next.end - next.start ? longest : next),
       null,
     ),
@@ -48,10 +61,10 @@ function createSide(text: string, language: 'c' | 'cpp', maxSourceLength: number
       return comments();
     },
     get cleanShare() {
-      return report().cleanShare;
+      return cleanShare();
     },
     get functions() {
-      return report().functions;
+      return functions();
     },
     get main() {
       return main();
