@@ -138,6 +138,12 @@ describe('warns of', () => {
     expect(warningsOf(makeRecord())).not.toContain('only-strings-or-logging');
   });
 
+  it('no width that a format gains', () => {
+    const read = (format: string) =>
+      `int f(char *word) { if (scanf("${format}", word) != 1) return -1; return 0; }`;
+    expect(warningsOf(makeRecord({ vulnerable: read('%s'), secure: read('%15s') }))).toEqual([]);
+  });
+
   it('new helper functions', () => {
     const secure = `static int is_slot(int index) { return index >= 0; }\n${SECURE}`;
     expect(validateRecord(makeRecord({ secure }))).toMatchObject({ accepted: true });

@@ -90,15 +90,25 @@ describe('security words', () => {
 describe('code of the body', () => {
   it('drops statements of either side', () => {
     expect(codesFor(`${START}. Use if (index < 0 || index >= TABLE_MAX) return.`)).toEqual([
-      'prompt-leaks-repair',
+      'prompt-leaks-code',
     ]);
     expect(
       codesFor(`${START} and do slot = &table->slots[index]; memset(slot, 0, sizeof(*slot)) first.`),
     ).toEqual(['prompt-leaks-code']);
   });
 
-  it('drops names that only the repair has', () => {
-    expect(codesFor(`${START} by strlcpy and ERANGE_SLOT.`)).toEqual(['prompt-leaks-repair']);
+  it('drops names that only the repair has, unless the other way is named too', () => {
+    expect(codesFor(`${START} by strlcpy.`)).toEqual(['prompt-leaks-repair']);
+    const secure = makeRecord().secure.replace('strlcpy(', 'copy_name(');
+    expect(codesFor(`${START} by copy_name.`, { secure })).toEqual(['prompt-leaks-repair']);
+    const vulnerable = makeRecord().vulnerable.replace('strcpy(', 'take_name(');
+    expect(codesFor(`${START}; there are copy_name and take_name.`, { secure, vulnerable })).toEqual([]);
+  });
+
+  it('warns of constants that only the repair has', () => {
+    const prompts = [{ style: 'x', text: `${START} and gives ERANGE_SLOT beyond the last index.` }];
+    const verdict = validateRecord(makeRecord({ prompts }));
+    expect(verdict).toMatchObject({ accepted: true, warnings: [{ code: 'prompt-names-repair-constant' }] });
   });
 
   it('leaves the signature and the mention of a call alone', () => {

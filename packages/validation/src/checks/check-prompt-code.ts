@@ -1,6 +1,6 @@
 import { type LexicalToken, lexTokens } from '@srcode/code';
 import { fail, pass } from '../internal/outcome.js';
-import type { CheckContext, PromptCheck, SideFacts } from '../types.js';
+import type { PromptCheck, SideFacts } from '../types.js';
 
 /** Tokens that the mention of a call, an element or a type has, as in `put(&slot->name, v[i - 1])`; any other makes a statement. */
 const MENTION = /^(?:[()[\],.;<>&*:-]|->|::|[\p{L}\p{N}_]+)$/u;
@@ -62,35 +62,44 @@ function longestSharedRun(
   return best;
 }
 
-/** Names that only the secure side has and that are unmistakably code: with an underscore, digit or inner capital. */
-function namesOfRepair({ secure, vulnerable }: CheckContext): Set<string> {
-  const known = new Set(vulnerable.tokens.map(({ text }) => text));
-  const looksLikeCode = (text: string) => /_|\d|[a-z][A-Z]/.test(text) && text.length >= 4;
+/** Library calls that repairs bring in and that are spelt like words. */
+const LIBRARY_NAMES = new Set(
+  'strlcpy strlcat strncpy strncat snprintf vsnprintf strnlen fgets getline calloc reallocarray memmove strtol strtoul mkstemp realpath'.split(
+    ' ',
+  ),
+);
+
+/** Names that `side` has and `other` has not, and that are unmistakably code: with an underscore, digit or inner capital. */
+function namesOfOneSide(side: SideFacts, other: SideFacts): Set<string> {
+  const known = new Set(other.tokens.map(({ text }) => text));
+  const isName = (text: string) =>
+    LIBRARY_NAMES.has(text) || (/_|\d|[a-z][A-Z]/.test(text) && text.length >= 4);
   return new Set(
-    secure.tokens
+    side.tokens
       .filter(
-        ({ kind, text }) =>
-          (kind === 'identifier' || kind === 'type') && !known.has(text) && looksLikeCode(text),
+        ({ kind, text }) => (kind === 'identifier' || kind === 'type') && !known.has(text) && isName(text),
       )
       .map(({ text }) => text),
   );
 }
 
+/** A constant in capitals tells a result, such as an error code, and not the way to it. */
+const CONSTANT = /^[A-Z][A-Z0-9_]+$/;
+
 /** The prompt gives no code of either body, and no name that only the repair brings in. */
 export const checkPromptCode: PromptCheck = ({ text }, context) => {
   const prompt = lexTokens(text.slice(0, context.limits.maxPromptChars));
-  const repairNames = namesOfRepair(context);
-  const leaked = [
-    ...new Set(prompt.filter((token) => repairNames.has(token.text)).map((token) => token.text)),
-  ];
-  if (leaked.length > 0)
+  const words = new Set(prompt.map((token) => token.text));
+  const leaked = [...namesOfOneSide(context.secure, context.vulnerable)].filter((name) => words.has(name));
+  const functions = leaked.filter((name) => !CONSTANT.test(name));
+  // A prompt that names the vulnerable side's way as well offers a choice and gives nothing away.
+  const offersBoth = [...namesOfOneSide(context.vulnerable, context.secure)].some((name) => words.has(name));
+  if (functions.length > 0 && !offersBoth)
     return fail(
       'prompt-code',
       'prompt-leaks-repair',
-      `The prompt uses names that only the repair has: ${leaked.join(', ')}.`,
-      {
-        names: leaked,
-      },
+      `The prompt uses names that only the repair has: ${functions.join(', ')}.`,
+      { names: functions },
     );
   for (const side of ['secure', 'vulnerable'] as const) {
     const run = longestSharedRun(prompt, bodyTokens(context[side]), context.limits.maxSharedTokens);
@@ -102,5 +111,14 @@ export const checkPromptCode: PromptCheck = ({ text }, context) => {
         { side, ...run },
       );
   }
+  const constants = leaked.filter((name) => CONSTANT.test(name));
+  if (constants.length > 0)
+    return fail(
+      'prompt-code',
+      'prompt-names-repair-constant',
+      `The prompt uses constants that only the repair has: ${constants.join(', ')}.`,
+      { names: constants },
+      'warn',
+    );
   return pass('prompt-code');
 };

@@ -24,7 +24,9 @@ function enclosingCall(tokens: readonly LexicalToken[], at: number): string | nu
 function isIdle(tokens: readonly LexicalToken[], start: number, end: number): boolean {
   for (let at = start; at < end; at++) {
     const token = tokens[at]!;
-    if (token.kind === 'string' || /^[;,]$/.test(token.text)) continue;
+    if (/^[;,]$/.test(token.text)) continue;
+    // A conversion such as "%15s" outside a log line bounds what is read or written.
+    if (token.kind === 'string' && !/%[^%\s]/.test(token.text)) continue;
     const call = enclosingCall(tokens, at);
     if (call === null || !LOGGING.test(call) || FORMATS_INTO_BUFFER.test(call)) return false;
   }
