@@ -5,7 +5,7 @@ export interface PatternTokens {
   /** Number of the token's text among the pair's texts. */
   readonly ids: Int32Array;
   readonly weights: Float64Array;
-  /** 1 for an identifier that may stand for an unknown one of the answer. */
+  /** Not 0 for a name or type of one side alone, for which an unknown one of the same kind may stand. */
   readonly wild: Uint8Array;
 }
 
@@ -15,7 +15,7 @@ export interface AnswerTokens {
   /** What an equal id is worth: 1 exact, less when renamed. */
   readonly quality: Float64Array;
   readonly weights: Float64Array;
-  /** 1 for an identifier that the pair does not have and that is not a renamed one. */
+  /** Not 0, by kind, for a name or type that the pair does not have and that is not a renamed one. */
   readonly wild: Uint8Array;
 }
 
@@ -25,7 +25,7 @@ export interface Alignment {
   readonly quality: Float64Array;
 }
 
-/** Worth of an unknown name in place of a name that only one side of the pair has. */
+/** Worth of an unknown name or type in place of one that only one side of the pair has. */
 export const WILD_QUALITY = 0.5;
 /** Cost of an answer token, per unit of weight, that lies between aligned ones. */
 const GAP_COST = 0.05;
@@ -67,7 +67,7 @@ export function alignWindow(
       }
       let quality = 0;
       if (answer.ids[at] === id) quality = answer.quality[at]!;
-      else if (wild === 1 && answer.wild[at] === 1) quality = WILD_QUALITY;
+      else if (wild !== 0 && answer.wild[at] === wild) quality = WILD_QUALITY;
       if (quality > 0) {
         const matched = previous[j - 1]! + weight * quality;
         if (matched >= best) {

@@ -1,7 +1,7 @@
 import type { LexicalToken } from '@srcode/code';
 import type { PreparedPair } from '../build-hunks.js';
 import { type AnswerTokens, matchSequences } from './align-window.js';
-import { tokenWeight } from './token-weight.js';
+import { tokenWeight, wildKind } from './token-weight.js';
 
 /** Worth of a consistently renamed identifier against an exact one. */
 const RENAMED_QUALITY = 0.8;
@@ -93,7 +93,7 @@ export function indexAnswer(pair: PairIndex, tokens: readonly LexicalToken[]): I
     const displaced = target === undefined && token.kind === 'identifier' && id !== -1 && taken.has(id);
     ids[i] = target ?? (displaced ? -1 : id);
     quality[i] = target === undefined || target === id ? 1 : RENAMED_QUALITY;
-    wild[i] = token.kind === 'identifier' && ids[i] === -1 && tokens[i + 1]?.text !== '(' ? 1 : 0;
+    wild[i] = ids[i] === -1 ? wildKind(token, tokens[i + 1]) : 0;
   }
   return {
     tokens,

@@ -3,7 +3,7 @@ import type { PreparedPair, RewardHunk } from '../build-hunks.js';
 import { type Alignment, alignWindow, type PatternTokens, WILD_QUALITY } from './align-window.js';
 import type { IndexedAnswer, PairIndex } from './index-answer.js';
 import type { Window } from './locate-hunk.js';
-import { tokenWeight } from './token-weight.js';
+import { tokenWeight, wildKind } from './token-weight.js';
 
 /** Context counts less with every token between it and the nearest difference. */
 const CONTEXT_DECAY = 0.9;
@@ -141,7 +141,6 @@ function layOut(
   const isSecure = side === 'secure';
   const all = isSecure ? prepared.secureTokens : prepared.vulnerableTokens;
   const allIds = isSecure ? pair.secureIds : pair.vulnerableIds;
-  const names = isSecure ? pair.secureNames : pair.vulnerableNames;
   const changed = isSecure ? pair.secureChanged : pair.vulnerableChanged;
   const bodyStart = isSecure ? hunk.secureStart : hunk.vulnerableStart;
   const bodyEnd = isSecure ? hunk.secureEnd : hunk.vulnerableEnd;
@@ -163,11 +162,32 @@ function layOut(
   const pattern: PatternTokens = {
     ids: allIds.subarray(start, end),
     weights: Float64Array.from(tokens, tokenWeight),
-    wild: Uint8Array.from(tokens, (_, i) =>
-      names[start + i] === 2 && all[start + i + 1]?.text !== '(' ? 1 : 0,
-    ),
+    wild: wildKinds(hunk, edits, all, start, tokens.length),
   };
   return { pattern, evidenceWeights, tokens, edits, common };
+}
+
+/**
+ * Where an unknown token may stand for one of this side's own. An unknown type only where the other side has nothing: a
+ * cast by another type is a cast, but of three types in one place none is evidence for another.
+ */
+function wildKinds(
+  hunk: RewardHunk,
+  edits: SidePattern['edits'],
+  all: readonly LexicalToken[],
+  start: number,
+  length: number,
+): Uint8Array {
+  const kinds = new Uint8Array(length);
+  for (const [e, span] of edits.entries()) {
+    const edit = hunk.edits[e]!;
+    const oneSided = edit.secureStart === edit.secureEnd || edit.vulnerableStart === edit.vulnerableEnd;
+    for (let i = span.start; i < span.end; i++) {
+      const token = all[start + i]!;
+      if (token.kind !== 'type' || oneSided) kinds[i] = wildKind(token, all[start + i + 1]);
+    }
+  }
+  return kinds;
 }
 
 function distanceToEdit(edits: SidePattern['edits'], index: number): number {
@@ -177,7 +197,7 @@ function distanceToEdit(edits: SidePattern['edits'], index: number): number {
   return nearest;
 }
 
-/** Aligns, then takes back unknown names that would stand for two different names, or two for one. */
+/** Aligns, then takes back unknown tokens that would stand for two different ones, or two for one. */
 function alignSide(side: SidePattern, answer: IndexedAnswer, window: Window): Alignment {
   const alignment = alignWindow(side.pattern, answer, window.low, window.high);
   const forward = new Map<number, string>();

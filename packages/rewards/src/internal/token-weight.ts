@@ -7,3 +7,14 @@ const PUNCTUATION_WEIGHT = 0.25;
 export function tokenWeight(token: LexicalToken): number {
   return token.kind === 'punctuation' ? PUNCTUATION_WEIGHT : 1;
 }
+
+const WILD_KINDS: readonly LexicalToken['kind'][] = ['identifier', 'type'];
+
+/**
+ * Which tokens may stand for each other without being equal: 0 for none, else the same number for the same kind. Names that
+ * are called are left out, since calling something else is another program.
+ */
+export function wildKind(token: LexicalToken, next: LexicalToken | undefined): number {
+  if (token.kind === 'identifier' && next?.text === '(') return 0;
+  return WILD_KINDS.indexOf(token.kind) + 1;
+}
