@@ -17,10 +17,8 @@ export const findingCountsSchema = z.object({
 });
 export type FindingCounts = z.infer<typeof findingCountsSchema>;
 
-/** What one arm with one seed came to. */
-export const armResultSchema = z.looseObject({
+const measuredShape = {
   arm: armNameSchema,
-  seed: z.number().int(),
   /** Samples measured. */
   n: z.number().int().nonnegative(),
   parseRate: rateSchema,
@@ -29,16 +27,19 @@ export const armResultSchema = z.looseObject({
   secureRate: rateSchema,
   secureAndFunctionalRate: rateSchema,
   findings: findingCountsSchema,
+  findingsByAnalyzer: z.record(z.string(), findingCountsSchema).optional(),
+  /** `compiled` drivers decided what is secure, or analyzer `rules` stood in for them. */
+  oracle: z.enum(['compiled', 'rules']).optional(),
   /** Metric name (`secureAndFunctionalRate`, …) → bootstrap interval [low, high]. */
   intervals: z.record(z.string(), intervalSchema).default({}),
-});
+} as const;
+
+/** What one arm with one seed came to. */
+export const armResultSchema = z.looseObject({ ...measuredShape, seed: z.number().int() });
 export type ArmResult = z.infer<typeof armResultSchema>;
 
 /** An arm over all its seeds, where the run computed it (the viewer computes no intervals). */
-export const armSummarySchema = z.looseObject({
-  arm: armNameSchema,
-  intervals: z.record(z.string(), intervalSchema),
-});
+export const armSummarySchema = z.looseObject(measuredShape);
 
 /** Difference `arm − against` of a metric with its interval, where the run computed it. */
 export const comparisonSchema = z.looseObject({

@@ -239,14 +239,66 @@ const manifest = {
   extra: {},
 };
 
-export function buildResults(): RunResults {
+/** Findings split over two made-up analyzers. */
+function byAnalyzer(findings: ArmResult['findings']): Record<string, ArmResult['findings']> {
+  const share = (part: number) => ({
+    high: Math.round(findings.high * part),
+    medium: Math.round(findings.medium * part),
+    low: Math.round(findings.low * part),
+  });
+  return { 'made-up-rules': share(0.7), 'made-up-held-out': share(0.3) };
+}
+
+/** Made-up results; with `pooled`, also the summary over seeds and the comparisons that a run may state. */
+export function buildResults(options: { readonly pooled?: boolean } = {}): RunResults {
   const rng = Rng.fromSeed('made-up results');
-  return {
+  const entries = arms.flatMap((arm) => seeds.map((seed) => buildArm(arm, seed, rng.fork(arm, seed))));
+  const results: RunResults = {
     preset: 'tiny',
     backend: 'wasm',
     teacher: { model: 'made-up teacher', replayed: true },
-    arms: arms.flatMap((arm) => seeds.map((seed) => buildArm(arm, seed, rng.fork(arm, seed)))),
+    arms: entries,
     manifest,
+  };
+  if (options.pooled === false) return results;
+  const pool = (arm: Arm) => {
+    const own = entries.filter((entry) => entry.arm === arm);
+    const average = (
+      key: 'functionalRate' | 'secureRate' | 'secureAndFunctionalRate' | 'parseRate' | 'compileRate',
+    ) => own.reduce((sum, entry) => sum + entry[key]!, 0) / own.length;
+    const sum = (severity: 'high' | 'medium' | 'low') =>
+      own.reduce((total, entry) => total + entry.findings[severity], 0);
+    const both = average('secureAndFunctionalRate');
+    const findings = { critical: 0, high: sum('high'), medium: sum('medium'), low: sum('low') };
+    return {
+      arm,
+      n: own.length * own[0]!.n,
+      parseRate: average('parseRate'),
+      compileRate: average('compileRate'),
+      functionalRate: average('functionalRate'),
+      secureRate: average('secureRate'),
+      secureAndFunctionalRate: both,
+      findings,
+      findingsByAnalyzer: byAnalyzer(findings),
+      intervals: { secureAndFunctionalRate: [both - 0.06, both + 0.06] as [number, number] },
+    };
+  };
+  const summary = arms.map(pool);
+  const rate = (arm: Arm) => summary.find((entry) => entry.arm === arm)!.secureAndFunctionalRate;
+  const compare = (against: Arm, width: number) => {
+    const difference = rate('ppo-token') - rate(against);
+    return {
+      metric: 'secureAndFunctionalRate',
+      arm: 'ppo-token',
+      against,
+      difference,
+      interval: [difference - width, difference + width] as [number, number],
+    };
+  };
+  return {
+    ...results,
+    summary,
+    comparisons: [compare('sft', 0.06), compare('ppo-instance', 0.05), compare('ppo-line', 0.09)],
   };
 }
 

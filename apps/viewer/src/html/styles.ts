@@ -48,15 +48,20 @@ nav a{text-decoration:none}nav a:hover{text-decoration:underline}
 .note{color:var(--soft);font-size:.9rem;max-width:54rem;margin:.3rem 0 .8rem}
 .warn{color:var(--no);font-size:.88rem;margin:.3rem 0}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:.7rem;margin-bottom:1.4rem}
+.claims tbody td:nth-child(2){font-variant-numeric:tabular-nums}
 .tile{background:var(--panel);border:1px solid var(--line);border-radius:8px;padding:.7rem .9rem;display:flex;flex-direction:column;font-size:.84rem;color:var(--soft)}
 .tile.focus{border-color:var(--arm-token);box-shadow:inset 0 0 0 1px var(--arm-token)}
 .tile-name{color:var(--text);font-weight:600;font-size:.9rem}
 .tile strong{color:var(--text);font-size:1.7rem;line-height:1.25;font-variant-numeric:tabular-nums}
-figure{margin:0}figcaption{color:var(--soft);font-size:.88rem;margin-bottom:.3rem}
+figure{margin:0}#findings figure{max-width:54rem}.figures .plot,#findings .plot{min-width:0}.figures figure:first-child .plot svg,#findings .plot svg{min-width:25rem}figcaption{color:var(--soft);font-size:.88rem;margin-bottom:.3rem}
 .figures{display:grid;grid-template-columns:minmax(0,1.75fr) minmax(0,1fr);gap:1.5rem;align-items:start}
+.stages{display:flex;flex-wrap:wrap;gap:0 2rem}.stage{flex:1 1 21rem;max-width:100%;min-width:0}.stage.wide{flex-basis:100%}.stage:not(.wide){max-width:26rem}
+.list.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(33rem,100%),1fr));gap:0 1rem;align-items:start}
+.trio{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(20rem,100%),1fr));gap:0 1rem;align-items:start}
+.trio article{min-width:0}.trio pre.code{white-space:pre-wrap;overflow-wrap:anywhere}
 .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(21rem,100%),1fr));gap:1rem 1.5rem}
 figure.small figcaption{color:var(--text);font-weight:600}
-.plot{overflow-x:auto;overflow-y:hidden}.plot svg{max-width:100%;height:auto;display:block;overflow:visible;font-size:12px}
+.plot{overflow-x:auto;overflow-y:hidden}.plot svg{width:100%;max-width:100%;height:auto;display:block;overflow:visible;font-size:12px}
 .legend{list-style:none;display:flex;flex-wrap:wrap;gap:.3rem 1.2rem;padding:0;margin:.3rem 0 .6rem;font-size:.9rem}
 .swatch{display:inline-block;width:.85rem;height:.85rem;border-radius:3px;margin-right:.4rem;vertical-align:-.08rem}
 .sev-critical{background:var(--sev-critical)}.sev-high{background:var(--sev-high)}.sev-medium{background:var(--sev-medium)}.sev-low{background:var(--sev-low)}
@@ -75,9 +80,9 @@ td small{color:var(--soft)}
 details{margin:.6rem 0}summary{cursor:pointer}summary small{color:var(--soft)}
 details.group>summary,details.pair>summary{padding:.55rem .8rem;background:var(--panel);border:1px solid var(--line);border-radius:6px}
 details.group>summary{font-weight:600}details.group>summary small{font-weight:400}
-.card{border:1px solid var(--line);border-radius:8px;padding:.8rem 1rem;margin:.8rem 0}
-.card header{display:flex;flex-wrap:wrap;gap:.2rem 1rem;font-size:.88rem;color:var(--soft);align-items:baseline}
-.card header b{color:var(--text)}.card .id{overflow-wrap:anywhere}
+.card{min-width:0;border:1px solid var(--line);border-radius:8px;padding:.8rem 1rem;margin:.8rem 0}
+.card header,.trio header{display:flex;flex-wrap:wrap;gap:.2rem 1rem;font-size:.88rem;color:var(--soft);align-items:baseline}
+.card header b,.trio header b{color:var(--text)}.card .id{overflow-wrap:anywhere}
 .total{font-weight:650;font-variant-numeric:tabular-nums}.total.pos{color:rgb(var(--s))}.total.neg{color:rgb(var(--v))}
 .prompt{background:var(--panel);border-left:3px solid var(--line);padding:.4rem .8rem;margin:.5rem 0;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.9rem}
 pre.code,code,.diff{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
@@ -89,7 +94,7 @@ ${heat}
 .diff th{font-family:system-ui,sans-serif}
 .diff td{border:0;padding:0 .6rem;vertical-align:top}
 .diff .ln{width:2.8rem;text-align:right;color:var(--soft);padding:0 .4rem;user-select:none}
-.diff th[colspan]{width:50%}
+.diff col.lines{width:2.8rem}
 .diff .src{white-space:pre-wrap;overflow-wrap:anywhere}
 .diff .src.v{background:rgba(var(--v),.1)}.diff .src.s{background:rgba(var(--s),.1)}.diff .none{background:var(--panel)}
 del,ins{text-decoration:none;border-radius:2px}
@@ -104,5 +109,5 @@ del{background:rgba(var(--v),.34);border-bottom:2px dashed rgb(var(--v))}ins{bac
 [hidden]{display:none!important}
 footer{max-width:74rem;margin:0 auto;padding:1.5rem;color:var(--soft);font-size:.85rem;border-top:1px solid var(--line)}
 @media (max-width:60rem){.figures{grid-template-columns:minmax(0,1fr)}}
-@media (max-width:44rem){main,header.page,nav ul,footer{padding-left:1rem;padding-right:1rem}h1{font-size:1.5rem}.figures .plot svg,#findings .plot svg{min-width:34rem;max-width:none}.tiles{grid-template-columns:repeat(2,minmax(0,1fr))}}
+@media (max-width:44rem){main,header.page,nav ul,footer{padding-left:1rem;padding-right:1rem}h1{font-size:1.5rem}.claims thead{display:none}.claims tr{display:block;padding:.6rem 0;border-bottom:1px solid var(--line)}.claims tr>*{display:block;border:0;padding:.1rem 0;min-width:0}.tiles{grid-template-columns:repeat(2,minmax(0,1fr))}}
 @media print{nav,.filters,.pager{display:none}details{break-inside:avoid}body{font-size:12px}}`;

@@ -21,7 +21,7 @@ export interface DiffRow {
 /** Words, numbers, runs of white space, and single other characters. */
 const token = /[A-Za-z_]\w*|\d[\w.]*|[^\S\n]+|[^\w\s]/g;
 /** jsdiff gives up beyond this many edits and the whole block counts as changed: hostile texts must not cost minutes. */
-const MAX_EDITS = 2000;
+const MAX_EDITS = 600;
 
 const isBlank = (text: string): boolean => /^\s*$/.test(text);
 

@@ -10,9 +10,9 @@ export function formatInterval(interval: readonly [number, number] | null | unde
 }
 
 /** A signed difference of rates in percentage points. */
-export function formatPoints(difference: number): string {
+export function formatPoints(difference: number, unit = ' points'): string {
   const points = (difference * 100).toFixed(1);
-  return `${difference > 0 ? '+' : ''}${points.replace('-', '−')} points`;
+  return `${difference > 0 ? '+' : ''}${points.replace('-', '−')}${unit}`;
 }
 
 /** A signed relative change in per cent. */

@@ -38,6 +38,12 @@ function findSpan(
   return best;
 }
 
+/** A token of white space or of no text (end of sequence) that carries reward, made visible. */
+function showBlank(text: string): string {
+  if (text === '') return '∎';
+  return text.trim() === '' ? text.replace(/\n/g, '⏎\n') : text;
+}
+
 /**
  * The answer cut into runs of text: one per token that carries reward, neighbouring tokens without merged.
  *
@@ -69,9 +75,8 @@ export function cutHeatSegments(line: RolloutLine): HeatSegment[] | null {
       return;
     }
     flush();
-    // A token without text of its own (end of sequence) still shows where its reward sits.
     segments.push({
-      text: text === '' ? '∎' : text,
+      text: showBlank(text),
       token,
       value,
       level,

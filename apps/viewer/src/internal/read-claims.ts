@@ -1,4 +1,4 @@
-import type { RunResults } from '../schemas.js';
+import type { Comparison, RunResults } from '../schemas.js';
 import { armLabel } from './arms.js';
 import { formatChange, formatPoints, formatRate } from './format.js';
 import { type ArmSummary, type RateKey, rateLabels, seriousFindings } from './summarise-arms.js';
@@ -13,17 +13,34 @@ export interface Claim {
 /** The paper's figure: high and medium findings fall by more than half. */
 const CLAIMED_FALL = 0.5;
 
-function findingsClaim(token: ArmSummary, baseline: ArmSummary): Claim {
+function findingsClaim(results: RunResults, token: ArmSummary, baseline: ArmSummary): Claim {
   const claim = `High and medium findings fall by more than 50 % against ${armLabel(baseline.arm)}`;
   const [before, after] = [seriousFindings(baseline), seriousFindings(token)];
   if (before === null || after === null || before === 0)
     return { claim, measured: before === 0 ? 'no findings in the baseline' : '–', reading: 'not measured' };
   const change = after / before - 1;
-  return {
-    claim,
-    measured: `${before.toFixed(1)} → ${after.toFixed(1)} per 100 samples (${formatChange(change)})`,
-    reading: change < -CLAIMED_FALL ? 'in line' : 'not in line',
-  };
+  const stated = findComparison(results, 'highAndMediumPerSample', token, baseline)?.interval;
+  const interval = stated
+    ? `, 95 % interval of the difference ${(100 * stated[0]).toFixed(1)} to ${(100 * stated[1]).toFixed(1)}`.replaceAll(
+        '-',
+        '−',
+      )
+    : '';
+  const measured = `${before.toFixed(1)} → ${after.toFixed(1)} per 100 samples (${formatChange(change)}${interval})`;
+  if (stated && stated[0] <= 0 && stated[1] >= 0) return { claim, measured, reading: 'not separated' };
+  return { claim, measured, reading: change < -CLAIMED_FALL ? 'in line' : 'not in line' };
+}
+
+function findComparison(
+  results: RunResults,
+  metric: string,
+  arm: ArmSummary,
+  against: ArmSummary,
+): Comparison | undefined {
+  return results.comparisons?.find(
+    (comparison) =>
+      comparison.metric === metric && comparison.arm === arm.arm && comparison.against === against.arm,
+  );
 }
 
 /** In how many seeds both arms have, the first is higher; null when no seed is shared. */
@@ -38,15 +55,19 @@ function countWins(key: RateKey, a: ArmSummary, b: ArmSummary): { wins: number; 
   return { wins, seeds };
 }
 
-/** Whether every seed's interval of one arm lies apart from every one of the other. */
+/** The run's interval of an arm's rate over all seeds, or the seeds' intervals averaged end by end; null without any. */
+function armInterval(key: RateKey, arm: ArmSummary): readonly [number, number] | null {
+  if (arm.pooled[key]) return arm.pooled[key];
+  const own = arm.seeds.map(({ intervals }) => intervals[key]).filter((interval) => !!interval);
+  if (own.length === 0) return null;
+  const average = (end: 0 | 1): number => own.reduce((sum, interval) => sum + interval![end], 0) / own.length;
+  return [average(0), average(1)];
+}
+
+/** Whether the two arms' intervals are disjoint. */
 function intervalsApart(key: RateKey, a: ArmSummary, b: ArmSummary): boolean {
-  const bounds = (arm: ArmSummary) => {
-    const own = arm.pooled[key];
-    return own ? [own] : arm.seeds.map(({ intervals }) => intervals[key]).filter((interval) => !!interval);
-  };
-  const [mine, theirs] = [bounds(a), bounds(b)];
-  if (mine.length === 0 || theirs.length === 0) return false;
-  return mine.every((x) => theirs.every((y) => x![0] > y![1] || x![1] < y![0]));
+  const [mine, theirs] = [armInterval(key, a), armInterval(key, b)];
+  return mine !== null && theirs !== null && (mine[0] > theirs[1] || mine[1] < theirs[0]);
 }
 
 interface RateClaimOptions {
@@ -64,15 +85,12 @@ function rateClaim(results: RunResults, options: RateClaimOptions): Claim {
   if (mine === null || theirs === null) return { claim, measured: '–', reading: 'not measured' };
   const difference = mine - theirs;
   const { wins, seeds } = countWins(key, arm, against);
-  const stated = results.comparisons?.find(
-    (comparison) =>
-      comparison.metric === key && comparison.arm === arm.arm && comparison.against === against.arm,
-  );
+  const stated = findComparison(results, key, arm, against);
   const separated = stated?.interval
     ? stated.interval[0] > 0 || stated.interval[1] < 0
     : intervalsApart(key, arm, against);
   const interval = stated?.interval
-    ? `, 95 % interval ${formatPoints(stated.interval[0])} to ${formatPoints(stated.interval[1])}`
+    ? `, 95 % interval ${formatPoints(stated.interval[0], '')} to ${formatPoints(stated.interval[1], '')}`
     : '';
   const measured = `${rateLabels[key]} ${formatRate(theirs)} → ${formatRate(mine)} (${formatPoints(difference)}${interval}; higher in ${wins} of ${seeds} seeds)`;
   if (!separated) return { claim, measured, reading: 'not separated' };
@@ -93,7 +111,7 @@ export function readClaims(results: RunResults, arms: readonly ArmSummary[]): Cl
   const claims: Claim[] = [];
   for (const name of ['base', 'sft']) {
     const baseline = find(name);
-    if (baseline) claims.push(findingsClaim(token, baseline));
+    if (baseline) claims.push(findingsClaim(results, token, baseline));
   }
   for (const name of ['base', 'sft']) {
     const against = find(name);

@@ -9,7 +9,7 @@ import { readJsonPart, readLinesOf } from './run-files.js';
 /** A pair with or without prompts. */
 const pairSchema = repairPairSchema.extend({ prompts: primeVulPlusRecordSchema.shape.prompts.default([]) });
 
-function toView(record: z.output<typeof pairSchema>, verdicts: ReadonlyMap<string, PairVerdict>): PairView {
+function toView(record: z.output<typeof pairSchema>, verdict: PairVerdict | null): PairView {
   return {
     id: record.id,
     project: record.project,
@@ -23,7 +23,7 @@ function toView(record: z.output<typeof pairSchema>, verdicts: ReadonlyMap<strin
     confidence: record.confidence,
     rounds: record.reflections.length,
     teacher: record.teacher,
-    verdict: verdicts.get(record.id) ?? null,
+    verdict,
   };
 }
 
@@ -38,11 +38,17 @@ export async function readPairs(
   runFolder: string,
   maxPairs: number,
   verdicts: ReadonlyMap<string, PairVerdict>,
+  validated: boolean,
   missing: MissingPart[],
   signal: AbortSignal | undefined,
 ): Promise<ReportInput['pairs']> {
-  const names = ['data/prime-vul-plus.jsonl', 'data/pairs.jsonl'];
-  for (const name of names) {
+  // PrimeVul+ is what validation let through; of other pairs only a verdict on file says anything.
+  const accepted: PairVerdict = { accepted: true, reasons: [] };
+  const parts = [
+    { name: 'data/prime-vul-plus.jsonl', otherwise: validated ? accepted : null },
+    { name: 'data/pairs.jsonl', otherwise: null },
+  ];
+  for (const { name, otherwise } of parts) {
     const path = join(runFolder, name);
     if (!(await exists(path))) {
       missing.push({ part: name, problem: 'not there' });
@@ -50,7 +56,7 @@ export async function readPairs(
     }
     const sample = new EvenSample<PairView>(maxPairs);
     for await (const record of readLinesOf(path, name, pairSchema, missing, signal))
-      sample.add(toView(record, verdicts));
+      sample.add(toView(record, verdicts.get(record.id) ?? otherwise));
     return { total: sample.total, shown: sample.items() };
   }
   return { total: 0, shown: [] };
@@ -65,11 +71,13 @@ const verdictSchema = z.looseObject({
   pairId: z.string().optional(),
   accepted: z.boolean(),
   reasons: z.array(reasonSchema).optional(),
+  rejections: z.array(reasonSchema).optional(),
 });
 const validationSchema = z.looseObject({
   accepted: z.number().optional(),
   rejected: z.number().optional(),
   reasons: z.record(z.string(), z.number()).optional(),
+  rejectedByCode: z.record(z.string(), z.number()).optional(),
   verdicts: z.array(verdictSchema).optional(),
 });
 
@@ -87,7 +95,7 @@ export async function readValidation(
   if (!file) return { summary: null, verdicts };
   const counted: Record<string, number> = Object.create(null);
   for (const verdict of file.verdicts ?? []) {
-    const reasons = (verdict.reasons ?? []).map(reasonText);
+    const reasons = (verdict.rejections ?? verdict.reasons ?? []).map(reasonText);
     const id = verdict.pairId ?? verdict.id;
     if (id !== undefined) verdicts.set(id, { accepted: verdict.accepted, reasons });
     if (!verdict.accepted)
@@ -98,7 +106,7 @@ export async function readValidation(
     summary: {
       accepted: file.accepted ?? all.filter((verdict) => verdict.accepted).length,
       rejected: file.rejected ?? all.filter((verdict) => !verdict.accepted).length,
-      reasons: file.reasons ?? { ...counted },
+      reasons: file.rejectedByCode ?? file.reasons ?? { ...counted },
     },
     verdicts,
   };

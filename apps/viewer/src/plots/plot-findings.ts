@@ -27,9 +27,9 @@ export function plotFindings(arms: readonly ArmSummary[]): SafeHtml | null {
   );
   return renderPlot(
     {
-      width: 720,
-      height: 60 + 40 * arms.length,
-      marginLeft: 110,
+      width: 680,
+      height: 56 + 32 * arms.length,
+      marginLeft: 98,
       marginRight: 56,
       marginBottom: 40,
       x: { label: 'findings per 100 samples →', grid: true, ticks: 6 },

@@ -49,7 +49,7 @@ export function renderArmsTable(arms: readonly ArmSummary[]): SafeHtml {
     )}<td class="n">${serious === null ? '–' : serious.toFixed(1)}</td></tr>`;
   });
   return html`<section id="arms"><h2>Arms</h2>
-<p class="note">Means over seeds; the highest in bold, which says nothing about whether it is separated from the next. A dash means not measured.</p>
+<p class="note">Over all seeds, with 95 % intervals where the run states them; the highest in bold, which says nothing about whether it is separated from the next. Secure is a share of the answers that compile, secure and functional of all answers. A dash means not measured.</p>
 <div class="scroll"><table><thead><tr><th scope="col">Arm</th><th scope="col" class="n">Seeds</th><th scope="col" class="n">Samples</th>${rateKeys.map((key) => html`<th scope="col" class="n">${rateLabels[key]}</th>`)}<th scope="col" class="n">High + medium per 100</th></tr></thead><tbody>${rows}</tbody></table></div>
 ${renderSeedRows(arms)}</section>`;
 }

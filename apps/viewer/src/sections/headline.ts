@@ -1,9 +1,10 @@
-import { type HtmlValue, html, type SafeHtml } from '../html/html.js';
+import { html, type SafeHtml } from '../html/html.js';
 import { armLabel } from '../internal/arms.js';
 import { formatPoints, formatRate } from '../internal/format.js';
 import { type Claim, readClaims } from '../internal/read-claims.js';
 import { type ArmSummary, seriousFindings } from '../internal/summarise-arms.js';
-import { plotRates, plotTradeOff } from '../plots/plot-rates.js';
+import { plotRates } from '../plots/plot-rates.js';
+import { plotTradeOff } from '../plots/plot-trade-off.js';
 import type { RunResults } from '../schemas.js';
 
 /** The sentence that leads the report: best arm and token-level arm, whichever way it came out. */
@@ -57,14 +58,23 @@ function renderTiles(arms: readonly ArmSummary[]): SafeHtml {
   return html`<div class="tiles">${tiles}</div>`;
 }
 
+/** What the bars, whiskers and dots of the headline figure are. */
+function describeMarks(arms: readonly ArmSummary[]): string {
+  const seeds = Math.max(0, ...arms.map((arm) => arm.seeds.length));
+  const over = `over ${seeds} seed${seeds === 1 ? '' : 's'}`;
+  const pooled = arms.some((arm) => arm.pooled.secureAndFunctionalRate);
+  return pooled
+    ? `Bar and whisker: ${over}, with the 95 % bootstrap interval. Dots: seeds.`
+    : `Bar: mean ${over}. Dots: seeds, with 95 % bootstrap intervals.`;
+}
+
 /** The headline: secure and functional on the same task, by arm. */
 export function renderHeadline(results: RunResults, arms: readonly ArmSummary[]): SafeHtml {
   const tradeOff = plotTradeOff(arms);
-  const seeds = Math.max(0, ...arms.map((arm) => arm.seeds.length));
-  const body: HtmlValue = html`<p class="lead">${describeOutcome(arms)}</p>
-${renderTiles(arms)}
-<div class="figures"><figure><figcaption>Secure <em>and</em> functional on the same task. Bar: mean over ${seeds} seed${seeds === 1 ? '' : 's'}. Dots: seeds, with 95 % bootstrap intervals.</figcaption>${plotRates(arms, 'secureAndFunctionalRate')}</figure>
-${tradeOff && html`<figure><figcaption>Security against function. Dots: seeds. Rings: means.</figcaption>${tradeOff}</figure>`}</div>
-${renderClaims(readClaims(results, arms))}`;
-  return html`<section id="headline"><h2>Secure and functional</h2>${body}</section>`;
+  const byRules = arms.some((arm) => arm.byRules);
+  return html`<section id="headline"><h2>Secure and functional</h2><p class="lead">${describeOutcome(arms)}</p>
+${byRules && html`<p class="warn">No compiled driver decided here: analyzer rules stood in for it, so “secure” means “no rule matched”.</p>`}${renderTiles(arms)}
+<div class="figures"><figure><figcaption>Secure <em>and</em> functional on the same task. ${describeMarks(arms)}</figcaption>${plotRates(arms, 'secureAndFunctionalRate')}</figure>
+${tradeOff && html`<figure><figcaption>Security against function. Rings: over all seeds. Dots: seeds.</figcaption>${tradeOff}</figure>`}</div>
+${renderClaims(readClaims(results, arms))}</section>`;
 }

@@ -55,28 +55,68 @@ function renderSpans(line: RolloutLine): SafeHtml | null {
 function renderRollout(line: RolloutLine, sample: RolloutSample): SafeHtml {
   const { total, strategy } = line.rewards;
   const sign = total > 0 ? 'pos' : total < 0 ? 'neg' : 'zero';
-  return html`<article class="card item" data-arm="${sample.arm}" data-sign="${sign}"><header><b>step ${line.step}</b><span>seed ${sample.seed}</span><span>${strategy} reward</span><span class="total ${sign}">${total > 0 ? '+' : ''}${formatNumber(total)}</span><span class="id">${line.pairId}</span></header>
+  return html`<article class="card item" data-sign="${sign}"><header><b>step ${line.step}</b><span>seed ${sample.seed}</span><span>${strategy} reward</span>${renderTotal(line)}<span class="id">${line.pairId}</span></header>
 <p class="prompt">${line.rollout.prompt.slice(0, MAX_TEXT)}</p>${renderCode(line)}${renderSpans(line)}</article>`;
+}
+
+function renderTotal({ rewards: { total } }: RolloutLine): SafeHtml {
+  const sign = total > 0 ? 'pos' : total < 0 ? 'neg' : 'zero';
+  return html`<span class="total ${sign}">${total > 0 ? '+' : ''}${formatNumber(total)}</span>`;
 }
 
 const legend = html`<ul class="legend heat"><li><span class="s1">weak</span><span class="s2">·</span><span class="s3">·</span><span class="s4">strong</span> realises the secure side (solid underline)</li><li><span class="v1">weak</span><span class="v2">·</span><span class="v3">·</span><span class="v4">strong</span> realises the vulnerable side (dashed underline)</li><li><span>plain</span> no reward</li></ul>`;
 
-/** Token heat maps of sampled rollouts, by arm. */
-export function renderHeatMaps(samples: readonly RolloutSample[], left: number): SafeHtml | null {
-  const filled = samples.filter(({ shown }) => shown.length > 0);
-  if (filled.length === 0) return null;
-  const arms = orderArms(filled.map(({ arm }) => arm));
-  const groups = arms.map((arm, index) => {
-    const own = filled.filter((sample) => sample.arm === arm);
-    const items = own
-      .flatMap((sample) => sample.shown.map((line) => ({ line, sample })))
-      .sort((a, b) => b.line.step - a.line.step);
-    const total = own.reduce((sum, sample) => sum + sample.total, 0);
-    return html`<details class="group" ${arms.length - 1 === index ? OPEN : null}><summary>${armLabel(arm)} <small>${items.length} of ${total} rollouts, latest first</small></summary><div class="list" data-page="4">${items.map(({ line, sample }) => renderRollout(line, sample))}</div></details>`;
-  });
-  return html`<section id="heat-maps" data-filter="rollouts"><h2>Token heat maps</h2>
-<p class="note">Answers that the policies sampled during training, with the reward each token got. An even sample over the run, not a choice of good ones. Strength is relative to the strongest token of the same answer; hover or open the list for the figures. ∎ marks a token without text, such as the end of the answer.${left > 0 ? ` ${left} rollouts were left out to keep this file small.` : ''}</p>
-${legend}<div class="filters"></div>${groups}</section>`;
+/** Tasks shown with one answer per arm. */
+const MAX_SHARED_TASKS = 3;
+
+interface Item {
+  readonly line: RolloutLine;
+  readonly sample: RolloutSample;
 }
 
-const OPEN = html`open`;
+/** For the tasks that most arms answered, each arm's latest answer: the same reward placed in different ways. */
+function pickSharedTasks(items: readonly Item[]): Item[][] {
+  const byTask = new Map<string, Map<string, Item>>();
+  for (const item of items) {
+    const arms = byTask.get(item.line.pairId) ?? new Map<string, Item>();
+    const known = arms.get(item.sample.arm);
+    if (!known || item.line.step > known.line.step) arms.set(item.sample.arm, item);
+    byTask.set(item.line.pairId, arms);
+  }
+  return [...byTask.values()]
+    .map((arms) => orderArms(arms.keys()).map((arm) => arms.get(arm)!))
+    .filter((group) => group.length > 1)
+    .sort((a, b) => b.length - a.length || b.at(-1)!.line.step - a.at(-1)!.line.step)
+    .slice(0, MAX_SHARED_TASKS);
+}
+
+function renderSharedTasks(groups: readonly Item[][]): SafeHtml | null {
+  if (groups.length === 0) return null;
+  return html`<h3>One task, several arms</h3>${groups.map((group) => {
+    const { line: first } = group[0]!;
+    const samePrompt = group.every(({ line }) => line.rollout.prompt === first.rollout.prompt);
+    const prompt = (line: RolloutLine) =>
+      html`<p class="prompt">${line.rollout.prompt.slice(0, MAX_TEXT)}</p>`;
+    return html`<div class="card"><header><b>${first.pairId}</b></header>${samePrompt && prompt(first)}<div class="trio">${group.map(
+      ({ line, sample }) =>
+        html`<article><header><b>${armLabel(sample.arm)}</b><span>step ${line.step}</span><span>seed ${sample.seed}</span>${renderTotal(line)}</header>${!samePrompt && prompt(line)}${renderCode(line)}${renderSpans(line)}</article>`,
+    )}</div></div>`;
+  })}`;
+}
+
+/** Token heat maps of sampled rollouts: some tasks across arms, then every arm's sample. */
+export function renderHeatMaps(samples: readonly RolloutSample[], left: number): SafeHtml | null {
+  const items = samples.flatMap((sample) => sample.shown.map((line) => ({ line, sample })));
+  if (items.length === 0) {
+    if (left === 0) return null;
+    return html`<section id="heat-maps"><h2>Token heat maps</h2><p class="note">All ${left} rollouts were left out to keep this file small.</p></section>`;
+  }
+  const groups = orderArms(items.map(({ sample }) => sample.arm)).map((arm) => {
+    const own = items.filter(({ sample }) => sample.arm === arm).sort((a, b) => b.line.step - a.line.step);
+    const total = samples.reduce((sum, sample) => sum + (sample.arm === arm ? sample.total : 0), 0);
+    return html`<details class="group"><summary>${armLabel(arm)} <small>${own.length} of ${total} rollouts, latest first</small></summary><div class="list cards" data-page="6">${own.map(({ line, sample }) => renderRollout(line, sample))}</div></details>`;
+  });
+  return html`<section id="heat-maps" data-filter="rollouts"><h2>Token heat maps</h2>
+<p class="note">Answers that the policies sampled during training, with the reward each token got. An even sample over the run, not a choice of good ones. Strength is relative to the strongest token of the same answer; hover or open the list for the figures. ⏎ is a line break that carries reward, ∎ a token without text, such as the end of the answer.${left > 0 ? ` ${left} rollouts were left out to keep this file small.` : ''}</p>
+${legend}${renderSharedTasks(pickSharedTasks(items))}<h3>All sampled rollouts</h3><div class="filters"></div>${groups}</section>`;
+}

@@ -20,7 +20,7 @@ function renderCell(cell: DiffCell | null, side: 'v' | 's'): SafeHtml {
 function renderDiff(pair: PairView): SafeHtml {
   const rows = diffPair(pair.vulnerable, pair.secure);
   const shown = rows.slice(0, MAX_ROWS);
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Vulnerable and secure version of ${pair.id}"><table class="diff"><thead><tr><th scope="col" colspan="2">Vulnerable</th><th scope="col" colspan="2">Secure</th></tr></thead><tbody>${shown.map(({ before, after }) => html`<tr>${renderCell(before, 'v')}${renderCell(after, 's')}</tr>`)}</tbody></table></div>${rows.length > shown.length && html`<p class="warn">Cut after ${MAX_ROWS} of ${rows.length} lines.</p>`}`;
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Vulnerable and secure version of ${pair.id}"><table class="diff"><colgroup><col class="lines"><col><col class="lines"><col></colgroup><thead><tr><th scope="col" colspan="2">Vulnerable</th><th scope="col" colspan="2">Secure</th></tr></thead><tbody>${shown.map(({ before, after }) => html`<tr>${renderCell(before, 'v')}${renderCell(after, 's')}</tr>`)}</tbody></table></div>${rows.length > shown.length && html`<p class="warn">Cut after ${MAX_ROWS} of ${rows.length} lines.</p>`}`;
 }
 
 function renderVerdict(pair: PairView): SafeHtml {
@@ -29,7 +29,7 @@ function renderVerdict(pair: PairView): SafeHtml {
   return html`<span class="verdict no">✗ rejected: ${pair.verdict.reasons.join(', ') || 'no reason given'}</span>`;
 }
 
-function renderPair(pair: PairView): SafeHtml {
+function renderPair(pair: PairView, index: number): SafeHtml {
   const facts = [
     pair.cwe.join(', '),
     pair.cve,
@@ -37,12 +37,9 @@ function renderPair(pair: PairView): SafeHtml {
     pair.split,
     pair.confidence === null ? null : `confidence ${formatNumber(pair.confidence)}`,
     pair.rounds > 0 ? `${pair.rounds} reflection round${pair.rounds === 1 ? '' : 's'}` : null,
-    pair.teacher
-      ? `${pair.teacher.model}${pair.teacher.replayed ? ' (recorded answers, replayed)' : ''}`
-      : null,
   ].filter((fact): fact is string => fact !== null && fact !== '');
-  return html`<details class="pair item"><summary><b>${pair.id}</b> ${renderVerdict(pair)} <small>${facts.join(' · ')}</small></summary>
-${pair.rootCause && html`<p>${pair.rootCause}</p>`}${renderDiff(pair)}
+  return html`<details class="pair item" ${index === 0 ? html`open` : null}><summary><b>${pair.id}</b> ${renderVerdict(pair)} <small>${facts.join(' · ')}</small></summary>
+${pair.rootCause && html`<p class="cause"><b>Diagnosis</b>${pair.teacher && ` by ${pair.teacher.model}${pair.teacher.replayed ? ' (recorded answer, replayed)' : ''}`}: ${pair.rootCause}</p>`}${renderDiff(pair)}
 ${pair.prompts.length > 0 && html`<h4>Implicit prompts</h4><dl class="prompts">${pair.prompts.map(({ style, text }) => html`<dt>${style}</dt><dd>${text.slice(0, 4000)}</dd>`)}</dl>`}</details>`;
 }
 
