@@ -1,4 +1,5 @@
-import { boundsOf, comparisonsOf, type FunctionFacts, isTainted, variableOf } from './facts.js';
+import { boundsOf, comparisonsOf, isComparedAsUnsigned, isTainted, variableOf } from './bounds.js';
+import type { FunctionFacts } from './facts.js';
 import {
   callName,
   collect,
@@ -69,6 +70,8 @@ function* narrowSizes(facts: FunctionFacts): Generator<{ node: Node; message: st
     if (product?.type !== 'binary_expression' || !/^[*+]$/.test(product.operator)) continue;
     const paths = inputsOf(facts, product);
     if (product.operator === '+' && paths.length < 2 && !/^\w+\+\d+$/.test(compact(product))) continue;
+    const isWide = !/\b(?:short|char|u?int(?:8|16)_t)\b/.test(variableOf(facts, path)?.type ?? 'short');
+    if (product.operator === '+' && isWide && paths.every((input) => isNarrow(facts, input))) continue;
     const allocates = facts.calls.some(
       (call) =>
         /^(?:malloc|realloc|alloca|calloc)$/.test(call.name) &&
@@ -79,6 +82,11 @@ function* narrowSizes(facts: FunctionFacts): Generator<{ node: Node; message: st
     if (allocates && paths.length > 0 && !checkedAfter && !isProductChecked(facts, node, paths))
       yield { node: product, message: `${compact(product)} may wrap before it is allocated` };
   }
+}
+
+/** A value of 16 bits or fewer: sums of them fit an int. */
+function isNarrow(facts: FunctionFacts, path: string): boolean {
+  return /\bu?int(?:8|16)_t\b|\bshort\b|\bchar\b|\bu(?:8|16)\b/.test(variableOf(facts, path)?.type ?? '');
 }
 
 const wrappingCheck: Rule = {
@@ -96,11 +104,11 @@ const wrappingCheck: Rule = {
         const paths = inputsOf(facts, sum);
         const other = side === left ? right : left;
         if (paths.length < 2 || pathsIn(other).length === 0) continue;
+        // A member and a parameter: the member is most often kept in order by the code around.
+        if (new Set(paths.map((path) => /->|\./.test(path))).size > 1) continue;
         // A cast to a wider type, or a value already held by itself, cannot wrap.
         const wide = /\((?:u?int64_t|unsigned long long|long long|size_t|uint64_t)\)/.test(compact(sum));
-        const narrow = paths.every((path) =>
-          /\bu?int(?:8|16)_t|\bshort\b|\bchar\b|\bu(?:8|16)\b/.test(variableOf(facts, path)?.type ?? ''),
-        );
+        const narrow = paths.every((path) => isNarrow(facts, path));
         const held = paths.some((path) => boundsOf(facts, path, node.start).upper);
         if (!wide && !held && !narrow) yield { node, message: `${compact(sum)} may wrap and pass the check` };
       }
@@ -118,7 +126,10 @@ const unsignedSubtraction: Rule = {
     for (const node of collect(facts.body, 'binary_expression', 'assignment_expression')) {
       if (node.operator !== '-' && node.operator !== '-=') continue;
       const { left, right } = node.fields;
-      const path = left && pathOf(left);
+      // `from + n - 8` takes from n.
+      const inner = left && unwrap(left);
+      const taken = inner?.operator === '+' && inner.fields.right ? inner.fields.right : left;
+      const path = taken && pathOf(taken);
       const variable = path ? variableOf(facts, path) : null;
       if (!path || !right || !variable?.isInteger || !variable.isUnsigned || !isTainted(facts, path))
         continue;
@@ -127,6 +138,13 @@ const unsignedSubtraction: Rule = {
       if (enclosing(node, 'subscript_argument_list') && numberOf(right, facts.file.constants) === null)
         continue;
       if (isComparisonSide(facts, node)) continue;
+      // `size - 1` as room for text: who gives a size gives one above zero.
+      if (
+        /^1[uUlL]*$/.test(unwrap(right).text) &&
+        enclosing(node, 'argument_list', 'subscript_argument_list')
+      )
+        continue;
+      if (/strlen\(/.test(compact(right)) && enclosing(node, 'argument_list')) continue;
       yield { node, message: `${compact(node)} wraps when ${path} is smaller` };
     }
   },
@@ -230,13 +248,7 @@ const signedLength: Rule = {
         if (arg !== args.at(-1) && name !== 'calloc' && !/^(?:snprintf|fread|fwrite)$/.test(name)) continue;
         if (name === 'memset' && arg === args[1]) continue;
         const bounds = boundsOf(facts, path, node.start);
-        const casts = facts.comparisons.some(
-          (comparison) =>
-            comparison.node.start < node.start &&
-            new RegExp(`\\((?:unsigned|size_t|uint)[^)]*\\)\\(?${path.replace(/[^\w]/g, '\\$&')}\\b`).test(
-              compact(comparison.node),
-            ),
-        );
+        const casts = isComparedAsUnsigned(facts, path, node.start);
         if (bounds.upper && !bounds.lower && !casts)
           yield { node, message: `${path} may be negative and is then taken as a size` };
       }
@@ -279,7 +291,7 @@ const signedOverflow: Rule = {
   help: 'Two signed int or long parameters combined without an earlier comparison of either. Compare with INT_MAX minus the other, widen first, or use __builtin_add_overflow.',
   *check(facts) {
     for (const node of collect(facts.body, 'binary_expression')) {
-      if (!/^[+*-]$/.test(node.operator)) continue;
+      if (!/^[+*]$/.test(node.operator)) continue;
       const { left, right } = node.fields;
       const paths = [left, right].map((side) => (side ? pathOf(side) : null));
       if (!left || !right || paths.some((path) => path === null) || /^\(/.test(left.text)) continue;

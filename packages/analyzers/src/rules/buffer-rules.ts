@@ -1,4 +1,5 @@
-import { boundsOf, type Call, type FunctionFacts, isTainted, variableOf } from './facts.js';
+import { boundsOf, isTainted, variableOf, withSources } from './bounds.js';
+import type { Call, FunctionFacts } from './facts.js';
 import {
   collect,
   compact,
@@ -40,6 +41,11 @@ export function isAllocatedWith(
       roots.has(path) && value !== null && collect(value, 'call_expression', 'new_expression').length > 0,
   );
   if (assignments.some(({ value }) => mentions(value!, names))) return true;
+  // `total = a + b; p = malloc(total); memcpy(p, from, a)`
+  const indirect = assignments.flatMap(({ value, node }) =>
+    pathsIn(value!).flatMap((path) => withSources(facts, path, node.start)),
+  );
+  if (indirect.some((path) => names.has(path))) return true;
   const size = variableOf(facts, destination)?.arraySize;
   return size !== null && size !== undefined && mentions(size, names);
 }
@@ -143,7 +149,7 @@ const uncheckedLength: Rule = {
       const target = pathsIn(destination)[0];
       if (paths.length === 0 || (target !== undefined && isAllocatedWith(facts, target, new Set(paths))))
         continue;
-      if (isSizeOfDestination(facts, destination, length)) continue;
+      if (isSizeOfDestination(facts, destination, length, fills.test(call.name))) continue;
       yield {
         node: call.node,
         message: `${call.name} trusts ${paths.join(', ')} without a comparison before`,
@@ -152,8 +158,15 @@ const uncheckedLength: Rule = {
   },
 };
 
+const fills = /^(?:strncpy|memset)$/;
+
 /** `f(buf, size)`: a size parameter that stands beside its own buffer says how large it is. */
-function isSizeOfDestination(facts: FunctionFacts, destination: Node, length: Node): boolean {
+export function isSizeOfDestination(
+  facts: FunctionFacts,
+  destination: Node,
+  length: Node,
+  anyName: boolean,
+): boolean {
   const size = pathOf(length);
   const target = pathOf(destination);
   const parameters = [...facts.variables.values()].filter((variable) => variable.isParameter);
@@ -162,7 +175,7 @@ function isSizeOfDestination(facts: FunctionFacts, destination: Node, length: No
     at !== -1 &&
     size !== null &&
     parameters[at + 1]?.name === size &&
-    /size|cap|max|room|^n$|limit/i.test(size)
+    (anyName || /size|cap|max|room|^n$|limit/i.test(size))
   );
 }
 

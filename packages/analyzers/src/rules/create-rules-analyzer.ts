@@ -9,6 +9,7 @@ import { habitRules } from './habit-rules.js';
 import { indexRules } from './index-rules.js';
 import { injectionRules } from './injection-rules.js';
 import { lifetimeRules } from './lifetime-rules.js';
+import { sizeRules } from './size-rules.js';
 import { collect, parseSyntax } from './syntax.js';
 import type { Rule, RuleDoc } from './types.js';
 import { valueRules } from './value-rules.js';
@@ -19,6 +20,7 @@ const allRules: readonly Rule[] = [
   ...bufferRules,
   ...indexRules,
   ...arithmeticRules,
+  ...sizeRules,
   ...lifetimeRules,
   ...valueRules,
   ...injectionRules,

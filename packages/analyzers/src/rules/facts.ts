@@ -2,8 +2,6 @@ import {
   callArguments,
   callName,
   collect,
-  compact,
-  isNull,
   type Node,
   pathOf,
   pathsIn,
@@ -18,7 +16,7 @@ export interface Variable {
   readonly type: string;
   readonly isPointer: boolean;
   readonly isArray: boolean;
-  /** Size of an array; null when it is not one or has none. */
+  /** Size as declared, of array parameters too; null without one. */
   readonly arraySize: Node | null;
   readonly isParameter: boolean;
   readonly isInteger: boolean;
@@ -57,6 +55,10 @@ export interface FileFacts {
   /** Object-like macros and enumerators with a numeric text. */
   readonly constants: ReadonlyMap<string, string>;
   readonly globals: ReadonlyMap<string, Variable>;
+  /** Structure tag or typedef → names of its members. */
+  readonly structures: ReadonlyMap<string, readonly string[]>;
+  /** Function → the library call that a macro replaces by it: `#define malloc(n) pool_get(n)` gives pool_get → malloc. */
+  readonly aliases: ReadonlyMap<string, string>;
 }
 
 /** What a function is made of, gathered in one walk; rules look things up here. */
@@ -75,7 +77,7 @@ export interface FunctionFacts {
   readonly tainted: ReadonlySet<string>;
 }
 
-const integerType =
+export const integerType =
   /\b(?:char|short|int|long|unsigned|signed|size_t|ssize_t|off_t|ptrdiff_t|u?int(?:_least|_fast)?\d+_t|u?intptr_t|u?intmax_t|[us](?:8|16|32|64)|__[ulb]e?\d+|g(?:u?int\d*|u?char|u?long|s?size)|uint|ulong|ushort|uchar|byte|BYTE|WORD|DWORD|UINT)\b/;
 const unsignedType =
   /\b(?:unsigned|size_t|uint(?:_least|_fast)?\d+_t|uintptr_t|uintmax_t|u(?:8|16|32|64)|gsize|gu(?:int\d*|char|long)|uint|ulong|ushort|uchar|byte|BYTE|WORD|DWORD|UINT|bool)\b/;
@@ -122,7 +124,7 @@ function describeDeclarator(
     // An array parameter is a pointer.
     isPointer: isPointer || (isArray && isParameter),
     isArray: isArray && !isParameter,
-    arraySize: isParameter ? null : arraySize,
+    arraySize,
     isParameter,
     isInteger: scalar && integerType.test(type),
     isUnsigned: unsignedType.test(type),
@@ -153,8 +155,22 @@ export function collectFileFacts(root: Node): FileFacts {
   const members = new Map<string, Variable>();
   const constants = new Map<string, string>();
   const globals = new Map<string, Variable>();
+  const structures = new Map<string, string[]>();
+  const aliases = new Map<string, string>();
   visit(root, (node) => {
     if (node.type === 'function_definition') return false;
+    if (node.type === 'preproc_function_def' && node.fields.name && node.fields.value) {
+      const target = /^\(?([A-Za-z_]\w*)\s*\([^()]*\)\)?$/.exec(node.fields.value.text.trim())?.[1];
+      if (target !== undefined) aliases.set(target, node.fields.name.text);
+    }
+    if (node.type === 'struct_specifier' && node.fields.body) {
+      const names = node.fields.body.children
+        .filter((child) => child.type === 'field_declaration')
+        .flatMap((child) => describeDeclaration(child, false).map(({ name }) => name));
+      if (node.fields.name) structures.set(node.fields.name.text, names);
+      if (node.parent?.type === 'type_definition' && node.parent.fields.declarator)
+        structures.set(node.parent.fields.declarator.text, names);
+    }
     if (node.type === 'field_declaration')
       for (const variable of describeDeclaration(node, false)) members.set(variable.name, variable);
     else if (node.type === 'preproc_def' && node.fields.name && node.fields.value)
@@ -165,7 +181,7 @@ export function collectFileFacts(root: Node): FileFacts {
       for (const variable of describeDeclaration(node, false)) globals.set(variable.name, variable);
     return undefined;
   });
-  return { members, constants, globals };
+  return { members, constants, globals, structures, aliases };
 }
 
 interface Gathered {
@@ -191,8 +207,8 @@ function gatherTruthTests(condition: Node, into: Gathered['truthTests']): void {
   }
 }
 
-function gatherNode(node: Node, into: Gathered): void {
-  const { left, right, value, argument, condition } = node.fields;
+function gatherNode(node: Node, into: Gathered, aliases: FileFacts['aliases']): void {
+  const { left, right, argument, condition } = node.fields;
   switch (node.type) {
     case 'declaration':
       for (const variable of describeDeclaration(node, false)) {
@@ -207,7 +223,8 @@ function gatherNode(node: Node, into: Gathered): void {
       }
       break;
     case 'call_expression': {
-      const name = callName(node);
+      const written = callName(node);
+      const name = written === null ? null : (aliases.get(written) ?? written);
       const args = callArguments(node);
       if (name !== null) into.calls.push({ name, args, node });
       if (name !== null && /assert|^(?:BUG_ON|WARN_ON|likely|unlikely)$/i.test(name))
@@ -244,7 +261,6 @@ function gatherNode(node: Node, into: Gathered): void {
       else if (node.type === 'unary_expression' && node.operator === '!' && argument)
         gatherTruthTests(argument, into.truthTests);
   }
-  if (value && node.type === 'init_declarator') return;
 }
 
 function findTaint(gathered: Gathered): Set<string> {
@@ -285,82 +301,9 @@ export function collectFunctionFacts(node: Node, file: FileFacts): FunctionFacts
     for (const variable of describeDeclaration(parameter, true))
       gathered.variables.set(variable.name, variable);
   visit(body, (inner) => {
-    gatherNode(inner, gathered);
+    gatherNode(inner, gathered, file.aliases);
     return undefined;
   });
   const name = declarator?.fields.declarator?.text ?? '';
   return { file, node, body, name, ...gathered, tainted: findTaint(gathered) };
-}
-
-/** The declaration behind a path: a local, a parameter, a global, or a member of any structure in the text. */
-export function variableOf(facts: FunctionFacts, path: string): Variable | null {
-  if (/^[A-Za-z_]\w*$/.test(path)) return facts.variables.get(path) ?? facts.file.globals.get(path) ?? null;
-  const member = /(?:->|\.)([A-Za-z_]\w*)$/.exec(path)?.[1];
-  return member === undefined ? null : (facts.file.members.get(member) ?? null);
-}
-
-export function isTainted(facts: FunctionFacts, path: string): boolean {
-  return facts.tainted.has(path) || facts.tainted.has(rootOf(path));
-}
-
-/** The path and the paths that it was computed from, one step back. */
-export function withSources(facts: FunctionFacts, path: string, before: number): string[] {
-  const paths = [path];
-  for (const assignment of facts.assignments)
-    if (assignment.path === path && assignment.value && assignment.node.start <= before)
-      paths.push(...pathsIn(assignment.value).filter((source) => source !== path));
-  return paths;
-}
-
-/** Comparisons before a place in which one of the paths takes part on a side that is not a bare constant test. */
-export function comparisonsOf(
-  facts: FunctionFacts,
-  paths: readonly string[],
-  before: number,
-): readonly Comparison[] {
-  const wanted = new Set(paths);
-  return facts.comparisons.filter(
-    (comparison) =>
-      comparison.node.start < before &&
-      (comparison.leftPaths.some((path) => wanted.has(path)) ||
-        comparison.rightPaths.some((path) => wanted.has(path))),
-  );
-}
-
-const flipped: Readonly<Record<string, string>> = { '<': '>', '<=': '>=', '>': '<', '>=': '<=' };
-
-/** What comparisons before a place say of a value: that it was held from above, from below, or told from zero. */
-export function boundsOf(
-  facts: FunctionFacts,
-  path: string,
-  before: number,
-): { upper: boolean; lower: boolean; nonZero: boolean } {
-  const paths = withSources(facts, path, before);
-  const bounds = { upper: false, lower: false, nonZero: false };
-  for (const { operator, left, right, leftPaths } of comparisonsOf(facts, paths, before)) {
-    const isLeft = leftPaths.some((candidate) => paths.includes(candidate));
-    const relation = isLeft ? operator : (flipped[operator] ?? operator);
-    const other = unwrap(isLeft ? right : left);
-    const isSmall = /^-?[01]$/.test(other.text);
-    if (operator === '==' || operator === '!=') {
-      bounds.nonZero ||= isNull(other);
-      // `x == LIMIT` stops a counter that moves by one.
-      bounds.upper ||= !isNull(other) && operator === '==';
-      continue;
-    }
-    if (isSmall) {
-      // `x < 0`, `x >= 0`, `x > 0`, `x <= 0`, `x < 1`, `x > -1`
-      bounds.lower = true;
-      bounds.nonZero ||= !(other.text === '0' && (relation === '<' || relation === '>='));
-      bounds.upper ||= other.text === '1' && relation === '>';
-    } else bounds.upper = true;
-  }
-  bounds.nonZero ||= facts.truthTests.some((test) => test.start < before && paths.includes(test.path));
-  return bounds;
-}
-
-/** Text of the call's argument, compacted; empty when there is none. */
-export function argumentText(call: Call, index: number): string {
-  const arg = call.args[index];
-  return arg ? compact(unwrap(arg)) : '';
 }

@@ -1,4 +1,5 @@
-import { boundsOf, type FunctionFacts, isTainted, variableOf } from './facts.js';
+import { boundsOf, isTainted, variableOf } from './bounds.js';
+import type { FunctionFacts } from './facts.js';
 import {
   collect,
   compact,

@@ -1,5 +1,15 @@
-import { isAllocatedWith } from './buffer-rules.js';
-import { boundsOf, comparisonsOf, type FunctionFacts, isTainted, variableOf, withSources } from './facts.js';
+import {
+  boundsOf,
+  comparisonsOf,
+  isComparedAsUnsigned,
+  isMadeBounded,
+  isSelfBounded,
+  isTainted,
+  variableOf,
+  withSources,
+} from './bounds.js';
+import { isAllocatedWith, isSizeOfDestination } from './buffer-rules.js';
+import type { FunctionFacts } from './facts.js';
 import {
   collect,
   compact,
@@ -49,7 +59,7 @@ function accessesOf(facts: FunctionFacts): Access[] {
 
 /** `x % n`, `x & mask`: the expression holds its own value. */
 function isMasked(index: Node): boolean {
-  return collect(index, 'binary_expression').some((node) => node.operator === '%' || node.operator === '&');
+  return collect(index, 'binary_expression', 'cast_expression').some(isSelfBounded);
 }
 
 /** A value of a type too small to leave the array. */
@@ -64,7 +74,7 @@ function fitsByType(facts: FunctionFacts, path: string, base: Node): boolean {
 
 /** Paths of an index whose value the function neither made itself nor held from above. */
 function looseIndexPaths(facts: FunctionFacts, access: Access): string[] {
-  if (isMasked(access.index)) return [];
+  if (isMasked(access.index) || lowersIndex(access.index) !== null || isMeasured(facts, access)) return [];
   const paths = [...new Set(pathsIn(access.index))].filter((path) => {
     const variable = variableOf(facts, path);
     if (variable && !variable.isInteger) return false;
@@ -78,6 +88,45 @@ function looseIndexPaths(facts: FunctionFacts, access: Access): string[] {
       !paths.some(
         (other) => other !== path && other.startsWith(path) && /^(?:->|\.)/.test(other.slice(path.length)),
       ),
+  );
+}
+
+/** The value that an index is below of: `x` of `--x`, `x - 1`. Such an index may pass the front, not the end. */
+function lowersIndex(index: Node): string | null {
+  const inner = unwrap(index);
+  const { argument, left, right } = inner.fields;
+  if (
+    inner.type === 'update_expression' &&
+    inner.operator === '--' &&
+    argument &&
+    inner.text.startsWith('--')
+  )
+    return pathOf(argument);
+  const isConstant = right !== undefined && /^\d+[uUlL]*$/.test(unwrap(right).text);
+  if (inner.type === 'binary_expression' && inner.operator === '-' && left && isConstant) return pathOf(left);
+  return null;
+}
+
+/** The index was measured on the array itself: `s[strlen(s)]`, or a prefix compared over that length. */
+function isMeasured(facts: FunctionFacts, access: Access): boolean {
+  const base = compact(access.base);
+  const path = pathOf(access.index);
+  if (path === null) return false;
+  return (
+    facts.assignments.some(
+      (assignment) =>
+        assignment.path === path &&
+        assignment.value !== null &&
+        compact(assignment.value) === `strlen(${base})`,
+    ) ||
+    facts.calls.some(
+      ({ name, args, node }) =>
+        /^(?:strncmp|strncasecmp|memcmp)$/.test(name) &&
+        node.start < access.node.start &&
+        args.slice(0, 2).some((arg) => compact(arg) === base) &&
+        args[2] !== undefined &&
+        pathOf(args[2]) === path,
+    )
   );
 }
 
@@ -134,13 +183,9 @@ const indexNegative: Rule = {
       const variable = path === null ? null : variableOf(facts, path);
       if (path === null || seen.has(path) || !variable?.isInteger || variable.isUnsigned) continue;
       if (!isTainted(facts, path) || isCounted(facts, path)) continue;
+      if (isMadeBounded(facts, path, access.node.start)) continue;
       const bounds = boundsOf(facts, path, access.node.end);
-      const castsAway = facts.comparisons.some(
-        ({ node }) =>
-          node.start < access.node.start &&
-          new RegExp(`\\((?:unsigned|size_t|uint)[^)]*\\)\\(?${path}\\b`).test(compact(node)),
-      );
-      if (!bounds.upper || bounds.lower || castsAway) continue;
+      if (!bounds.upper || bounds.lower || isComparedAsUnsigned(facts, path, access.node.start)) continue;
       seen.add(path);
       yield { node: access.node, message: `${path} may be negative here` };
     }
@@ -188,7 +233,9 @@ function isCapacity(facts: FunctionFacts, base: Node, bound: Node): boolean {
     return capacity !== null && numberOf(bound, facts.file.constants) === capacity;
   }
   const boundPath = pathOf(bound);
-  const counts = boundPath !== null && countName.test(boundPath) && isTainted(facts, boundPath);
+  const isGiven =
+    boundPath !== null && (facts.variables.get(boundPath)?.isParameter ?? /->|\./.test(boundPath));
+  const counts = isGiven && countName.test(boundPath!) && isTainted(facts, boundPath!);
   // `malloc(n + 1)` has room for index n.
   return counts && !(path !== null && hasRoomForOneMore(facts, path));
 }
@@ -202,6 +249,118 @@ function hasRoomForOneMore(facts: FunctionFacts, path: string): boolean {
       /\+1|1\+|\+2/.test(compact(value)),
   );
 }
+
+const indexUnderflow: Rule = {
+  id: 'index-underflow',
+  cwe: ['CWE-127', 'CWE-124'],
+  severity: 'medium',
+  title: 'Steps in front of an array',
+  help: 'An index of the form x - 1 or --x where nothing tells that x is above zero. Test it first. Silent for the last byte of a buffer whose size the caller gives.',
+  *check(facts) {
+    for (const access of accessesOf(facts)) {
+      const path = lowersIndex(access.index);
+      if (path === null || facts.file.constants.has(path)) continue;
+      const variable = variableOf(facts, path);
+      const measured = facts.assignments.some(
+        (assignment) =>
+          assignment.path === path &&
+          assignment.value !== null &&
+          /^strn?len\(/.test(compact(assignment.value)),
+      );
+      if ((variable !== null && !variable.isInteger) || !(measured || isTainted(facts, path))) continue;
+      const size = unwrap(access.index).fields.left;
+      if (size && isSizeOfDestination(facts, access.base, size, true)) continue;
+      const bounds = boundsOf(facts, path, access.node.start);
+      if (bounds.lower || bounds.nonZero || hasFloor(facts, path, access.node.start)) continue;
+      yield { node: access.node, message: `${path} may be 0 here` };
+    }
+  },
+};
+
+/** Something other than zero holds the value from below: `x < 4`, or `i > j`. */
+function hasFloor(facts: FunctionFacts, path: string, before: number): boolean {
+  return comparisonsOf(facts, [path], before).some(({ operator, left }) =>
+    pathOf(left) === path
+      ? operator.startsWith('>') || operator === '<'
+      : operator.startsWith('<') || operator === '>',
+  );
+}
+
+const uncheckedLoopBound: Rule = {
+  id: 'unchecked-loop-bound',
+  cwe: ['CWE-606', 'CWE-125'],
+  severity: 'medium',
+  title: 'A loop over an array ends at a count that the data itself gives',
+  help: 'The count was read from the input and not compared with its length before the loop. Compare it first.',
+  *check(facts) {
+    for (const loop of collect(facts.body, 'for_statement', 'while_statement')) {
+      const { condition, body } = loop.fields;
+      if (!condition || !body) continue;
+      for (const comparison of facts.comparisons) {
+        if (!isInside(comparison.node, condition) || !/^[<>]=?$/.test(comparison.operator)) continue;
+        const isLess = comparison.operator.startsWith('<');
+        const counter = pathOf(isLess ? comparison.left : comparison.right);
+        const bound = pathOf(isLess ? comparison.right : comparison.left);
+        if (counter === null || bound === null || !isReadFromData(facts, bound, loop.start)) continue;
+        if (boundsOf(facts, bound, condition.start).upper) continue;
+        const otherChecks = comparisonsOf(facts, [counter], loop.end).filter(
+          ({ node }) => node !== comparison.node,
+        );
+        const hit = accessesOf(facts).find(
+          (access) => isInside(access.node, body) && pathsIn(access.index).includes(counter),
+        );
+        if (hit && otherChecks.length === 0)
+          yield {
+            node: hit.node,
+            message: `${bound} comes from the data and was not compared with its length`,
+          };
+      }
+    }
+  },
+};
+
+/** A local whose value was taken out of memory that the caller gave: `n = data[0]`, `n = header->count`. */
+function isReadFromData(facts: FunctionFacts, path: string, before: number): boolean {
+  const variable = facts.variables.get(path);
+  if (!variable || variable.isParameter) return false;
+  return facts.assignments.some(
+    ({ path: target, value, node }) =>
+      target === path &&
+      node.start < before &&
+      value !== null &&
+      collect(value, 'subscript_expression', 'pointer_expression').some((inner) =>
+        isTainted(facts, compact(inner)),
+      ) &&
+      collect(value, 'call_expression').length === 0,
+  );
+}
+
+const unboundedScan: Rule = {
+  id: 'unbounded-scan',
+  cwe: ['CWE-125'],
+  severity: 'medium',
+  title: 'Looks for a mark in an array without knowing that it is there',
+  help: 'A loop runs until an element equals a mark; neither the end of the array nor a terminator stops it. Compare the position with the length too.',
+  *check(facts) {
+    for (const loop of collect(facts.body, 'for_statement', 'while_statement', 'do_statement')) {
+      const { condition, body } = loop.fields;
+      if (!condition || !body) continue;
+      const inCondition = facts.comparisons.filter(({ node }) => isInside(node, condition));
+      const [only] = inCondition;
+      if (!only || inCondition.length !== 1 || only.operator !== '!=') continue;
+      const sides = [unwrap(only.left), unwrap(only.right)];
+      const mark = sides.find((side) => side.type === 'char_literal' || side.type === 'number_literal');
+      const element = sides.find(
+        (side) => side.type === 'subscript_expression' || side.type === 'pointer_expression',
+      );
+      if (!mark || !element || /^(?:'\\0'|0|0x0+)$/.test(mark.text)) continue;
+      const root = pathsIn(element).find((path) => facts.variables.get(path)?.isPointer);
+      if (root === undefined || !isTainted(facts, root) || /&&/.test(condition.text)) continue;
+      const leaves = collect(body, 'break_statement', 'return_statement', 'goto_statement').length > 0;
+      if (!leaves) yield { node: element, message: `nothing stops this at the end of ${root}` };
+    }
+  },
+};
 
 const offByOneLoop: Rule = {
   id: 'off-by-one-loop',
@@ -333,6 +492,9 @@ export const indexRules: readonly Rule[] = [
   indexUnchecked,
   indexUncheckedRead,
   indexNegative,
+  indexUnderflow,
+  uncheckedLoopBound,
+  unboundedScan,
   offByOneLoop,
   offByOneGuard,
   growingIndex,

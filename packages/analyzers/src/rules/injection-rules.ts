@@ -1,4 +1,5 @@
-import { type Call, type FunctionFacts, isTainted, variableOf } from './facts.js';
+import { isTainted, variableOf } from './bounds.js';
+import type { Call, FunctionFacts } from './facts.js';
 import { collect, compact, isStringLiteral, type Node, pathOf, pathsIn, rootOf, unwrap } from './syntax.js';
 import type { Rule } from './types.js';
 
@@ -157,6 +158,49 @@ const command: Rule = {
 const opens =
   /^(?:fopen|freopen|open|openat|creat|unlink|remove|rename|mkdir|rmdir|opendir|chmod|stat|lstat|access|readlink|dlopen|execv|symlink|link)$|^(?:load|save|read|write|open|delete|serve)_\w*(?:file|path)\w*$/;
 
+/** True when the function looks for separators or `..`, or asks the system for the real path. */
+function looksForParents(facts: FunctionFacts): boolean {
+  return (
+    facts.calls.some(
+      ({ name, args }) =>
+        /^(?:realpath|basename|canonicalize_file_name)$/.test(name) ||
+        /^(?:is_?(?:safe|valid)|valid|sanitize|check)_?\w*(?:path|name|file)?/i.test(name) ||
+        (/^(?:strstr|strchr|strpbrk|strcspn)$/.test(name) &&
+          args.some((arg) => /"[^"]*(?:\.\.|\/)[^"]*"|'\/'|'\.'/.test(arg.text))) ||
+        // Equal to `..` is not enough: `../x` is another name.
+        (name === 'strncmp' && args.some((arg) => /"\.\.[^"]*"/.test(arg.text))),
+    ) ||
+    facts.comparisons.some(({ left, right }) => [left, right].some((side) => /'\/'|'\.'/.test(side.text)))
+  );
+}
+
+const prefixCheck: Rule = {
+  id: 'path-prefix-check',
+  cwe: ['CWE-22'],
+  severity: 'medium',
+  title: 'Takes a common beginning for being in the folder',
+  help: '/data-old begins with /data and is not below it; /data/../etc does too. Look for the separator behind the prefix, and compare real paths.',
+  *check(facts) {
+    if (!/path|dir|root|base|with|inside|below|under|folder/i.test(facts.node.fields.declarator?.text ?? ''))
+      return;
+    for (const { name, args, node } of facts.calls) {
+      const [path, prefix, length] = args;
+      if (name !== 'strncmp' || !path || !prefix || !length || isStringLiteral(prefix)) continue;
+      const of = compact(unwrap(prefix));
+      const measured =
+        compact(length) === `strlen(${of})` ||
+        facts.assignments.some(
+          (assignment) =>
+            assignment.path === pathOf(length) &&
+            assignment.value !== null &&
+            compact(assignment.value) === `strlen(${of})`,
+        );
+      if (measured && !facts.comparisons.some(({ left, right }) => /'\/'/.test(left.text + right.text)))
+        yield { node, message: `${compact(unwrap(path))} may begin with ${of} and lie elsewhere` };
+    }
+  },
+};
+
 const pathTraversal: Rule = {
   id: 'path-traversal',
   cwe: ['CWE-22'],
@@ -164,24 +208,7 @@ const pathTraversal: Rule = {
   title: 'Builds a file path from a name that may leave the folder',
   help: 'A folder and a name from outside are joined into a path and nothing looks for ".." or "/" in the name. Refuse such names, or compare realpath of the result with the folder.',
   *check(facts) {
-    const refuses =
-      facts.calls.some(
-        ({ name, args }) =>
-          /^(?:strstr|realpath|strchr|strpbrk|strcspn|basename|canonicalize_file_name)$/.test(name) &&
-          (name === 'realpath' ||
-            name === 'basename' ||
-            name === 'canonicalize_file_name' ||
-            args.some((arg) => /"[^"]*(?:\.\.|\/|%)[^"]*"|'\/'|'\.'/.test(arg.text))),
-      ) ||
-      facts.comparisons.some(({ left, right }) =>
-        [left, right].some((side) => /'\/'|'\.'|"\.\."/.test(side.text)),
-      ) ||
-      facts.calls.some(
-        ({ args, name }) => /^strn?cmp$/.test(name) && args.some((arg) => /"\.\.[^"]*"/.test(arg.text)),
-      ) ||
-      facts.calls.some(({ name }) =>
-        /^(?:is_?(?:safe|valid)|valid|sanitize|check)_?\w*(?:path|name|file)?/i.test(name),
-      );
+    const refuses = looksForParents(facts);
     if (refuses) return;
     const seen = new Set<number>();
     for (const call of facts.calls) {
@@ -210,4 +237,4 @@ const pathTraversal: Rule = {
   },
 };
 
-export const injectionRules: readonly Rule[] = [formatString, command, pathTraversal];
+export const injectionRules: readonly Rule[] = [formatString, command, pathTraversal, prefixCheck];

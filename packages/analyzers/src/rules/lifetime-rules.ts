@@ -1,10 +1,12 @@
-import { type FunctionFacts, variableOf } from './facts.js';
+import { variableOf } from './bounds.js';
+import type { FunctionFacts } from './facts.js';
 import {
   callArguments,
   callName,
   collect,
   compact,
   enclosing,
+  escapePattern,
   isInside,
   type Node,
   pathOf,
@@ -245,7 +247,9 @@ function isWhereNull(returned: Node, variable: string): boolean {
   for (let at: Node = returned; at.parent !== null; at = at.parent) {
     if (at.parent.type !== 'if_statement' || at.parent.fields.consequence !== at) continue;
     const condition = compact(at.parent.fields.condition ?? at);
-    const escaped = variable.replace(/[^\w]/g, '\\$&');
+    const escaped = escapePattern(variable);
+    // With `||` another reason may have led here.
+    if (condition.includes('||')) continue;
     if (
       new RegExp(`!${escaped}\\b|\\b${escaped}==(?:NULL|0|nullptr)|(?:NULL|0|nullptr)==${escaped}\\b`).test(
         condition,

@@ -139,14 +139,18 @@ export function rootOf(path: string): string {
   return /[A-Za-z_]\w*/.exec(path)?.[0] ?? path;
 }
 
-/** Paths that an expression reads, outermost first: `a->b` and `a` for `a->b + 1`; callee and member names are none. */
+/**
+ * Paths that an expression reads, outermost first: `a->b` and `a` for `a->b + 1`, `a[i]`, `a` and `i` for `a[i]`; callee
+ * and member names are none.
+ */
 export function pathsIn(node: Node): string[] {
   const paths: string[] = [];
   visit(node, (inner) => {
     if (inner.type === 'identifier') {
       if (!(inner.parent?.type === 'call_expression' && inner.parent.fields.function === inner))
         paths.push(inner.text);
-    } else if (inner.type === 'field_expression') paths.push(compact(inner));
+    } else if (inner.type === 'field_expression' || inner.type === 'subscript_expression')
+      paths.push(compact(inner));
     else if (inner.type === 'pointer_expression' && inner.operator === '*') {
       const path = pathOf(inner);
       if (path !== null) paths.push(path);
@@ -177,6 +181,11 @@ export function numberOf(node: Node, constants: ReadonlyMap<string, string>): nu
   if (inner.type === 'char_literal') return 1;
   text = text.replace(/[()\s]/g, '').replace(/[uUlL]+$/, '');
   return /^-?(?:0[xX][0-9a-fA-F]+|\d+)$/.test(text) ? Number(text) : null;
+}
+
+/** Text as a regular expression that matches it literally. */
+export function escapePattern(text: string): string {
+  return text.replace(/[^\w]/g, '\\$&');
 }
 
 export function isStringLiteral(node: Node): boolean {

@@ -1,4 +1,5 @@
-import { type FunctionFacts, variableOf } from './facts.js';
+import { variableOf } from './bounds.js';
+import type { FunctionFacts } from './facts.js';
 import {
   callName,
   collect,
@@ -19,6 +20,9 @@ const allocators = /^(?:malloc|calloc|realloc|strdup|strndup|aligned_alloc|kmall
 /** Calls that give NULL for an answer as ordinary as any other. */
 const lookups =
   /^(?:getenv|strchr|strrchr|strstr|strpbrk|memchr|strtok|strtok_r|fopen|fdopen|opendir|popen|bsearch|localtime|gmtime|getpwnam|getpwuid|gethostbyname|tmpfile|fgets)$/;
+/** Functions of the program whose name says that there may be nothing to give. */
+const namedLookups =
+  /(?:^|_)(?:find|lookup|look_up|search|seek|alloc|create|new|open|dup|clone|match|try)(?:_|$|[0-9])|(?:Find|Lookup|Search|Alloc|Create|Open|Clone)/;
 const neverNull = /^(?:strerror|basename|dirname|stpcpy|strcpy|strcat|strncpy|memcpy|memset|memmove)$/;
 
 /** Places where a pointer is followed. */
@@ -134,7 +138,7 @@ const lookupUnchecked: Rule = {
   help: 'Lookups (strchr, getenv, fopen, or a function of the program that returns a pointer) give NULL for "not found". Test the result before the first use.',
   *check(facts) {
     const isLookup = (name: string): boolean =>
-      !allocators.test(name) && !neverNull.test(name) && (lookups.test(name) || !/^[A-Z_]+$/.test(name));
+      !allocators.test(name) && !neverNull.test(name) && (lookups.test(name) || namedLookups.test(name));
     yield* untested(facts, isLookup, (path, name) => `${path} may be NULL when ${name} finds nothing`);
     for (const call of facts.calls) {
       // `atoi(getenv("X"))`, `find(x)->y`
@@ -145,6 +149,7 @@ const lookupUnchecked: Rule = {
           lookups.test(call.name)) ||
         (parent?.type === 'field_expression' &&
           parent.operator === '->' &&
+          isLookup(call.name) &&
           parent.fields.argument === call.node);
       if (followed) yield { node: call.node, message: `${call.name} may give NULL` };
     }
@@ -180,6 +185,8 @@ const uninitialised: Rule = {
   title: 'Reads a variable that may not have been set',
   help: 'A local without initialiser is read first, or is set in some branches only. Give it a value where it is declared.',
   *check(facts) {
+    // Where the tree is broken, an assignment may not be seen as one.
+    if (collect(facts.body, 'ERROR').length > 0) return;
     for (const variable of facts.variables.values()) {
       if (
         variable.isParameter ||
@@ -189,6 +196,7 @@ const uninitialised: Rule = {
       )
         continue;
       if (variable.node.parent?.type !== 'declaration') continue;
+      if (enclosing(variable.node, 'condition_clause', 'for_range_loop')) continue;
       if (
         !variable.isPointer &&
         !variable.isInteger &&
@@ -221,13 +229,15 @@ function firstUnsetRead(facts: FunctionFacts, name: string, from: number): Node 
       node.fields.right &&
       pathOf(node.fields.left) === name
     ) {
-      const early = collect(node.fields.right, 'identifier').find((inner) => inner.text === name);
+      const early = collect(node.fields.right, 'identifier').find(
+        (inner) => inner.text === name && !enclosing(inner, 'sizeof_expression'),
+      );
       if (early && !sets.length && !isAddressed(early)) read = early;
       sets.push(node);
       return false;
     }
     if (node.type === 'identifier' && node.text === name && node.start >= from) {
-      if (isAddressed(node) || isReferenceArgument(node)) {
+      if (isAddressed(node) || isReferenceArgument(node) || isMacroArgument(node)) {
         sets.push(node);
         return false;
       }
@@ -252,6 +262,17 @@ function isReferenceArgument(node: Node): boolean {
   );
 }
 
+/** `get_user(x, p)`, `list_for_each(x, …)`: what looks like a call may be a macro that sets its argument. */
+function isMacroArgument(node: Node): boolean {
+  const call = node.parent?.type === 'argument_list' ? node.parent.parent : null;
+  return (
+    call !== null &&
+    call.type === 'call_expression' &&
+    !followedByCall.test(callName(call) ?? '') &&
+    !/^(?:printf|exit|abs|malloc|calloc)$/.test(callName(call) ?? '')
+  );
+}
+
 /** True when whoever comes to `use` came through `set`: no branch or loop around the set leaves the use out. */
 function reaches(set: Node, use: Node): boolean {
   for (let at: Node = set; at.parent !== null; at = at.parent) {
@@ -263,12 +284,8 @@ function reaches(set: Node, use: Node): boolean {
     }
     if (parent.type === 'if_statement' && at !== parent.fields.condition && !leavesOtherwise(parent, at))
       return false;
-    if (
-      /^(?:while|for|case)_statement$/.test(parent.type) &&
-      at !== parent.fields.initializer &&
-      at !== parent.fields.condition
-    )
-      return false;
+    // A loop that never turns is rarer than one that always does.
+    if (parent.type === 'case_statement') return false;
     if (parent.type === 'conditional_expression' && at !== parent.fields.condition) return false;
     if (
       parent.type === 'binary_expression' &&
