@@ -8,6 +8,7 @@ export {
   tinySpecialTokens,
 } from './format-chat.js';
 export { generate, streamGenerate, type TokenEvent } from './generate.js';
+export { loadGguf } from './gguf/load-gguf.js';
 export { LlamaModel, listParameterShapes } from './llama-model.js';
 export { type LoadedModel, loadModel } from './load-model.js';
 export { ByteLevelTokenizer, loadTokenizer } from './load-tokenizer.js';

@@ -1,32 +1,13 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { wrapFileError } from '@srcode/core';
 import { decodeBfloat16, decodeFloat16 } from '../float-formats.js';
+import { readExactly } from '../read-exactly.js';
 import {
   failSafetensors,
   parseHeaderLength,
   parseSafetensorsHeader,
   type SafetensorsEntry,
 } from './parse-header.js';
-
-/** Reads exactly `length` bytes at `position`. */
-async function readExactly(
-  handle: FileHandle,
-  position: number,
-  length: number,
-  path: string,
-): Promise<Uint8Array> {
-  // A plain ArrayBuffer of its own: aligned, so that it can be viewed as floats.
-  const bytes = new Uint8Array(length);
-  for (let done = 0; done < length; ) {
-    // Node reads at most 2^31 − 1 bytes at a time.
-    const want = Math.min(length - done, 1 << 30);
-    const { bytesRead } = await handle.read(bytes, done, want, position + done);
-    if (bytesRead === 0)
-      failSafetensors(path, `the file ended at byte ${position + done} while it was read.`);
-    done += bytesRead;
-  }
-  return bytes;
-}
 
 /** An open safetensors file; tensors are read one at a time, on demand. */
 export class SafetensorsFile {

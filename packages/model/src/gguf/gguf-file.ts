@@ -1,0 +1,66 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { wrapFileError } from '@srcode/core';
+import { readExactly } from '../read-exactly.js';
+import { dequantize } from './dequantize.js';
+import { failGguf, NeedMoreBytes } from './gguf-cursor.js';
+import { type GgufHeader, parseGgufHeader } from './parse-gguf-header.js';
+
+/** 256 MiB: headers hold the tokenizer, a few MiB in published files. */
+const maxHeaderBytes = 256 * 1024 * 1024;
+
+async function readHeader(handle: FileHandle, path: string): Promise<GgufHeader> {
+  const { size } = await handle.stat();
+  for (let want = 1 << 20; ; want *= 4) {
+    const bytes = await readExactly(handle, 0, Math.min(size, want, maxHeaderBytes), path);
+    try {
+      return parseGgufHeader(bytes, size, path);
+    } catch (error) {
+      if (!(error instanceof NeedMoreBytes)) throw error;
+      if (bytes.length === maxHeaderBytes)
+        failGguf(path, `the header does not end within ${maxHeaderBytes} bytes.`);
+    }
+  }
+}
+
+/** An open GGUF file; tensors are read and dequantised one at a time, on demand. */
+export class GgufFile {
+  readonly path: string;
+  readonly header: GgufHeader;
+  readonly #handle: FileHandle;
+
+  private constructor(path: string, handle: FileHandle, header: GgufHeader) {
+    this.path = path;
+    this.#handle = handle;
+    this.header = header;
+  }
+
+  /** Opens the file and checks its header against its size. Throws `ModelFileError`. Caller closes. */
+  static async open(path: string): Promise<GgufFile> {
+    let handle: FileHandle | undefined;
+    try {
+      handle = await open(path, 'r');
+      return new GgufFile(path, handle, await readHeader(handle, path));
+    } catch (error) {
+      await handle?.close();
+      throw wrapFileError(error, path, 'read');
+    }
+  }
+
+  /** Values of a tensor as float32, row-major. Throws `ModelFileError` when there is no such tensor. */
+  async readTensor(name: string): Promise<Float32Array> {
+    const tensor = this.header.tensors.get(name);
+    if (!tensor) failGguf(this.path, `expected a tensor ${JSON.stringify(name)}, found none.`, { name });
+    try {
+      return dequantize(
+        await readExactly(this.#handle, tensor.offset, tensor.byteLength, this.path),
+        tensor.type,
+      );
+    } catch (error) {
+      throw wrapFileError(error, this.path, 'read');
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+}

@@ -1,0 +1,32 @@
+import type { FileHandle } from 'node:fs/promises';
+import { ModelFileError } from './errors.js';
+
+/** 1 GiB: Node reads at most 2^31 − 1 bytes at a time. */
+const maxReadBytes = 1 << 30;
+
+/** Exactly `length` bytes at `position`, in a buffer of their own. Throws `ModelFileError` when the file ends before. */
+export async function readExactly(
+  handle: FileHandle,
+  position: number,
+  length: number,
+  path: string,
+): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  for (let done = 0; done < length; ) {
+    const { bytesRead } = await handle.read(
+      bytes,
+      done,
+      Math.min(length - done, maxReadBytes),
+      position + done,
+    );
+    if (bytesRead === 0) {
+      throw new ModelFileError({
+        code: 'MODEL_FILE_TRUNCATED',
+        message: `${path}: expected ${length} bytes at ${position}, the file ended at ${position + done}. It was cut short; download it again.`,
+        context: { path, position, length },
+      });
+    }
+    done += bytesRead;
+  }
+  return bytes;
+}
