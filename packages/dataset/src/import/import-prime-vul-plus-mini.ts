@@ -10,12 +10,15 @@ import { type ImportOptions, type ImportReport, ImportTally } from './import-opt
 import { normaliseCwe } from './normalise-cwe.js';
 import { codeText, createIdRegistry, cweList, initialGroup, optionalText, readRows } from './read-rows.js';
 
-const cweName = z.unknown().transform((value, context) => {
-  const first = normaliseCwe(value)?.[0];
-  if (first) return first;
-  context.addIssue({ code: 'custom', message: 'expected a CWE identifier such as CWE-787' });
-  return z.NEVER;
-});
+const cweName = z
+  .unknown()
+  .optional()
+  .transform((value, context) => {
+    const first = normaliseCwe(value)?.[0];
+    if (first) return first;
+    context.addIssue({ code: 'custom', message: 'expected a CWE identifier such as CWE-787' });
+    return z.NEVER;
+  });
 
 const rowSchema = z.object({
   id: z.string().min(1),

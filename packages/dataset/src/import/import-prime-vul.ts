@@ -43,7 +43,7 @@ export interface ImportPrimeVulOptions extends ImportOptions {
 }
 
 /** Two functions of less lexical overlap than this, with different names, are not one function before and after. */
-const MIN_PAIR_OVERLAP = 0.3;
+const MIN_PAIR_OVERLAP = 0.7;
 const ROWS_TO_JUDGE = 20;
 
 /** Why two neighbouring rows are not a pair, or null when they are one. */

@@ -13,15 +13,18 @@ export const optionalText = z
   );
 
 /** CWE identifiers out of any of the shapes that data sets use. */
-export const cweList = z.unknown().transform((value, context) => {
-  const list = normaliseCwe(value);
-  if (list) return list;
-  context.addIssue({
-    code: 'custom',
-    message: `expected a CWE identifier, a list of them or null, got ${typeof value}`,
+export const cweList = z
+  .unknown()
+  .optional()
+  .transform((value, context) => {
+    const list = normaliseCwe(value);
+    if (list) return list;
+    context.addIssue({
+      code: 'custom',
+      message: `expected a CWE identifier, a list of them or null, got ${typeof value}`,
+    });
+    return z.NEVER;
   });
-  return z.NEVER;
-});
 
 /** Decimal digits as a string; null when missing. Long integers arrive here as strings already. */
 export const decimalHash = z

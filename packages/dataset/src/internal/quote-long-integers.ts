@@ -6,7 +6,8 @@ const NINE = 0x39;
 /** Integers of up to 15 digits survive a float64 whatever they are; longer ones may not. */
 const SAFE_DIGITS = 15;
 const maybeLong = new RegExp(`\\d{${SAFE_DIGITS + 1}}`);
-const number = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+/** JSON's own number: `0123` is two of them, so that broken text stays broken. */
+const number = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const integer = /^-?\d+$/;
 
 /** The index just past the closing quote of the string that opens at `open`, or the text's length when it never closes. */
