@@ -50,9 +50,10 @@ function packedName({ name, version }: PinnedPackage): string {
 }
 
 /** tfjs-node asks for these; the engine in use is handed over by the loader, and saved models are not supported. */
+const sharedEngine = "module.exports = globalThis[Symbol.for('srcode.tfjs')];\n";
 const shims: Readonly<Record<string, string>> = {
-  'node_modules/@tensorflow/tfjs/package.json': '{"name":"@tensorflow/tfjs","main":"index.js"}\n',
-  'node_modules/@tensorflow/tfjs/index.js': "module.exports = globalThis[Symbol.for('srcode.tfjs')];\n",
+  'node_modules/@tensorflow/tfjs/index.js': sharedEngine,
+  'node_modules/@tensorflow/tfjs-core/index.js': sharedEngine,
   'dist/proto/api_pb.js': 'module.exports = {};\n',
 };
 

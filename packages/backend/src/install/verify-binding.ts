@@ -37,6 +37,11 @@ const gigaflops = Math.round((2 * 512 ** 3) / times[6] / 1e5) / 10;
 process.stdout.write('SRCODE_CHECK ' + JSON.stringify({ tensorflowVersion: native.tensorflowVersion, gpu: native.isUsingGpu(), matMulError, gradientError, gigaflops }) + '\\n');
 `;
 
+/** The line that names the error: Node prints it before the stack, a loader's message ends with it. */
+function failureLine(tail: string): string {
+  return tail.split('\n').find((line) => /^\w*(Error|F\d{4}|terminate)/.test(line)) ?? lastLines(tail, 3);
+}
+
 /** Float32 sums of two dozen products of numbers below 1: rounding stays far under this. */
 const tolerance = 1e-3;
 
@@ -56,7 +61,7 @@ export async function verifyBinding(
   const fail = (what: string): never => {
     throw new VerifyFailedError({
       code: 'TENSORFLOW_VERIFY_FAILED',
-      message: `The binding was built, but ${what}. Run \`srcode backend install\` again with another library (SRCODE_LIBTENSORFLOW), or use the backend \`wasm\`. It said: ${lastLines(result.tail, 4)}`,
+      message: `The binding was built, but ${what}. Run \`srcode backend install\` again with another library (SRCODE_LIBTENSORFLOW), or use the backend \`wasm\`. It said: ${failureLine(result.tail)}`,
       context: { folder, exitCode: result.exitCode ?? null, said: lastLines(result.tail, 20) },
     });
   };
