@@ -5,6 +5,8 @@ import { registerExport } from './commands/dataset/export.js';
 import { registerImport } from './commands/dataset/import.js';
 import { registerStats } from './commands/dataset/stats.js';
 import { registerValidate } from './commands/dataset/validate.js';
+import { registerReport } from './commands/report.js';
+import { registerReproduce } from './commands/reproduce.js';
 import { registerLint } from './commands/rewards/lint.js';
 import { registerServe } from './commands/rewards/serve.js';
 import { registerShow } from './commands/rewards/show.js';
@@ -39,5 +41,7 @@ export function createProgram(): Command {
   registerShow(rewards);
   registerServe(rewards);
   registerTeacher(program);
+  registerReport(program);
+  registerReproduce(program);
   return program;
 }

@@ -1,4 +1,10 @@
-import type { LearningRateSchedule, PpoSettings, SamplingSettings } from '@srcode/trainer';
+import type {
+  AdamWOptions,
+  CreditSettings,
+  LearningRateSchedule,
+  PpoSettings,
+  SamplingSettings,
+} from '@srcode/trainer';
 
 /** Arms of the comparison, in the order in which tables show them. */
 export const armNames = ['base', 'sft', 'ppo-instance', 'ppo-line', 'ppo-token'] as const;
@@ -36,7 +42,10 @@ export interface Preset {
     readonly numKeyValueHeads: number;
     readonly maxPositionEmbeddings: number;
   };
-  readonly pretrain: TrainingPlan;
+  readonly optimizer: AdamWOptions;
+  readonly pretrain: TrainingPlan & {
+    /** Learn the prompts too, not only the answers. */ readonly learnPrompt: boolean;
+  };
   readonly sft: TrainingPlan & {
     /** Share of PrimeVul+ records that SFT sees. */ readonly recordShare: number;
   };
@@ -44,6 +53,8 @@ export interface Preset {
     readonly steps: number;
     readonly sampling: Omit<SamplingSettings, 'stopTokenIds'>;
     readonly settings: PpoSettings;
+    /** What instance-level rewards change of `standardCredit`. */
+    readonly instanceCredit: Partial<CreditSettings>;
     /** Keep the rollouts of every n-th step, for heat maps. */
     readonly keepRolloutsEvery: number;
   };

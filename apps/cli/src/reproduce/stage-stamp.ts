@@ -11,6 +11,8 @@ const stampSchema = z.object({
   /** Output file, relative to the run folder → sha256. */
   outputs: z.record(z.string(), z.string()),
   seconds: z.number(),
+  /** What the stage said when it was done. */
+  summary: z.string(),
 });
 export type StageStamp = z.infer<typeof stampSchema>;
 
@@ -45,13 +47,16 @@ export async function readStamp(
 export async function writeStamp(
   runFolder: string,
   stage: string,
-  fingerprint: string,
-  outputs: readonly string[],
-  seconds: number,
+  facts: {
+    readonly fingerprint: string;
+    readonly outputs: readonly string[];
+    readonly seconds: number;
+    readonly summary: string;
+  },
 ): Promise<StageStamp> {
-  const hashes: Record<string, string> = {};
-  for (const file of outputs) hashes[file] = await hashFile(join(runFolder, file));
-  const stamp: StageStamp = { stage, fingerprint, outputs: hashes, seconds };
+  const outputs: Record<string, string> = {};
+  for (const file of facts.outputs) outputs[file] = await hashFile(join(runFolder, file));
+  const stamp: StageStamp = { ...facts, stage, outputs };
   await writeFileAtomic(stampPath(runFolder, stage), `${JSON.stringify(stamp, null, 2)}\n`);
   return stamp;
 }
