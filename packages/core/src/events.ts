@@ -21,9 +21,14 @@ export type JobEvent = ProgressEvent | WarningEvent;
 
 /** Runs a job to its end, handing its events to `onEvent`, and returns its result. */
 export async function drainJob<E, R>(job: AsyncGenerator<E, R>, onEvent?: (event: E) => void): Promise<R> {
-  for (;;) {
-    const step = await job.next();
-    if (step.done) return step.value;
-    onEvent?.(step.value);
+  try {
+    for (;;) {
+      const step = await job.next();
+      if (step.done) return step.value;
+      onEvent?.(step.value);
+    }
+  } finally {
+    // Where `onEvent` throws, the job must still close what it holds; on a finished job this does nothing.
+    await job.return(undefined as R);
   }
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, mkdir, open, rename, rm } from 'node:fs/promises';
+import { access, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EnvironmentError, InputError, SrcodeError } from './srcode-error.js';
 
@@ -13,7 +13,10 @@ export function wrapFileError(error: unknown, path: string, action: 'read' | 'wr
     case 'ENOENT':
       return new InputError({
         code: 'FILE_NOT_FOUND',
-        message: `Expected a file or folder at ${path}, found none. Check the path.`,
+        message:
+          action === 'read'
+            ? `Expected a file or folder at ${path}, found none. Check the path.`
+            : `Cannot write ${path}: there is no such folder and it cannot be made here. Choose another path.`,
         context,
         cause: error,
       });
@@ -25,9 +28,18 @@ export function wrapFileError(error: unknown, path: string, action: 'read' | 'wr
         cause: error,
       });
     case 'ENOTDIR':
+    case 'EEXIST':
       return new InputError({
         code: 'FILE_NOT_FOLDER',
-        message: `Expected a folder on the way to ${path}, found a file.`,
+        message: `Expected a folder at ${path} or on the way to it, found a file. Choose another path.`,
+        context,
+        cause: error,
+      });
+    case 'ENAMETOOLONG':
+    case 'ELOOP':
+      return new InputError({
+        code: 'FILE_BAD_PATH',
+        message: `Cannot ${action} ${path}: the path is too long or its links go in circles. Choose another path.`,
         context,
         cause: error,
       });
@@ -58,10 +70,30 @@ export function wrapFileError(error: unknown, path: string, action: 'read' | 'wr
   }
 }
 
+/**
+ * Creates the folder and its parents. Not `mkdir` with `recursive`, which in Node 20 never returns on file
+ * systems that answer "no such folder" although the parent is there (`/proc`, some network mounts).
+ */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if ((code === 'EEXIST' || code === 'EISDIR') && (await stat(path)).isDirectory()) return;
+    const parent = dirname(path);
+    if (code !== 'ENOENT' || parent === path) throw error;
+    await makeFolder(parent);
+    // Whoever made it in the meantime made it for us as well.
+    await mkdir(path).catch(async (second: NodeJS.ErrnoException) => {
+      if (second.code !== 'EEXIST' || !(await stat(path)).isDirectory()) throw second;
+    });
+  }
+}
+
 /** Creates the folder (and parents) and proves that it can be written to. */
 export async function ensureWritableFolder(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true });
+    await makeFolder(path);
     await access(path, constants.W_OK);
     const probe = `${path}/.srcode-write-probe-${process.pid}-${randomBytes(4).toString('hex')}`;
     const handle = await open(probe, 'w');
@@ -76,7 +108,7 @@ export async function ensureWritableFolder(path: string): Promise<void> {
 export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
   const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     const handle = await open(temporary, 'w');
     try {
       await handle.writeFile(data);

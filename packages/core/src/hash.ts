@@ -1,15 +1,20 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import { wrapFileError } from './files.js';
 
 /** Lower-case hex SHA-256 of a UTF-8 string or bytes. */
 export function sha256Hex(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex');
 }
 
-/** Lower-case hex SHA-256 of a file, streamed. */
+/** Lower-case hex SHA-256 of a file, streamed. Throws a typed error when it cannot be read. */
 export async function hashFile(path: string): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  try {
+    for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  } catch (error) {
+    throw wrapFileError(error, path, 'read');
+  }
   return hash.digest('hex');
 }
 

@@ -1,10 +1,10 @@
 import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, stat } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import type { z } from 'zod';
-import { wrapFileError } from './files.js';
-import { InputError } from './srcode-error.js';
+import { makeFolder, wrapFileError } from './files.js';
+import { InputError, type SrcodeError, throwIfCancelled } from './srcode-error.js';
 
 /** 64 MiB: the longest function in public vulnerability sets is under 1 MiB; a longer line is not a record. */
 const DEFAULT_MAX_LINE_BYTES = 64 * 1024 * 1024;
@@ -22,6 +22,7 @@ export interface JsonlLine {
 }
 
 export interface ReadLinesOptions {
+  /** Longest line in UTF-16 code units, which no UTF-8 text of as many bytes exceeds. Default 64 MiB. */
   readonly maxLineBytes?: number;
   readonly signal?: AbortSignal;
 }
@@ -32,31 +33,47 @@ export async function* readLines(path: string, options: ReadLinesOptions = {}): 
   const decoder = new StringDecoder('utf8');
   let pending = '';
   let lineNumber = 0;
+  const toLine = (raw: string, terminated: boolean): JsonlLine | null => {
+    lineNumber++;
+    if (raw.length > maxLineBytes) throw lineTooLong(path, lineNumber, maxLineBytes);
+    const text = lineNumber === 1 ? raw.replace(/^\uFEFF/, '') : raw;
+    return text.trim() === '' ? null : { text, lineNumber, terminated };
+  };
   try {
     for await (const chunk of createReadStream(path, { highWaterMark: 1 << 16, signal: options.signal })) {
+      // Only new text is searched for a line break, or a long line would cost quadratic time.
+      let from = pending.length;
       pending += decoder.write(chunk as Buffer);
       let start = 0;
-      for (let end = pending.indexOf('\n', start); end !== -1; end = pending.indexOf('\n', start)) {
-        lineNumber++;
-        const text = pending.slice(start, pending[end - 1] === '\r' ? end - 1 : end);
+      for (let end = pending.indexOf('\n', from); end !== -1; end = pending.indexOf('\n', from)) {
+        const line = toLine(
+          pending.slice(start, pending[end - 1] === '\r' ? Math.max(start, end - 1) : end),
+          true,
+        );
         start = end + 1;
-        if (text.trim() !== '')
-          yield { text: lineNumber === 1 ? text.replace(/^\uFEFF/, '') : text, lineNumber, terminated: true };
+        from = start;
+        if (line) yield line;
       }
       pending = pending.slice(start);
-      if (pending.length > maxLineBytes) {
-        throw new MalformedLineError({
-          code: 'JSONL_LINE_TOO_LONG',
-          message: `${path}:${lineNumber + 1}: expected lines of at most ${maxLineBytes} bytes, found a longer one. Is this a JSON Lines file?`,
-          context: { path, line: lineNumber + 1, maxLineBytes },
-        });
-      }
+      if (pending.length > maxLineBytes) throw lineTooLong(path, lineNumber + 1, maxLineBytes);
     }
     pending += decoder.end();
-    if (pending.trim() !== '') yield { text: pending, lineNumber: lineNumber + 1, terminated: false };
+    if (pending !== '') {
+      const line = toLine(pending, false);
+      if (line) yield line;
+    }
   } catch (error) {
+    throwIfCancelled(options.signal);
     throw wrapFileError(error, path, 'read');
   }
+}
+
+function lineTooLong(path: string, line: number, maxLineBytes: number): MalformedLineError {
+  return new MalformedLineError({
+    code: 'JSONL_LINE_TOO_LONG',
+    message: `${path}:${line}: expected lines of at most ${maxLineBytes} bytes, found a longer one. Is this a JSON Lines file?`,
+    context: { path, line, maxLineBytes },
+  });
 }
 
 /** Parses and validates one line; the error names the file, the line and the field. */
@@ -148,6 +165,7 @@ export class JsonlWriter {
   readonly path: string;
   readonly #handle: FileHandle;
   #chain: Promise<void> = Promise.resolve();
+  #failure: SrcodeError | undefined;
 
   private constructor(path: string, handle: FileHandle) {
     this.path = path;
@@ -157,7 +175,7 @@ export class JsonlWriter {
   /** Opens for append (after cutting an unfinished last line) or, with `append: false`, anew. */
   static async open(path: string, options: { readonly append?: boolean } = {}): Promise<JsonlWriter> {
     try {
-      await mkdir(dirname(path), { recursive: true });
+      await makeFolder(dirname(path));
       if (options.append !== false) await repairJsonlTail(path);
       return new JsonlWriter(path, await open(path, options.append === false ? 'w' : 'a'));
     } catch (error) {
@@ -165,14 +183,21 @@ export class JsonlWriter {
     }
   }
 
-  /** Appends one record. Calls may overlap; lines never interleave. */
-  write(record: unknown): Promise<void> {
-    const text = `${JSON.stringify(record)}\n`;
+  /**
+   * Appends one record. Calls may overlap; lines never interleave. After a failed write, which may have left
+   * half a line behind, every later one fails too: open the file again, which cuts that half off.
+   */
+  async write(record: unknown): Promise<void> {
+    const json: string | undefined = JSON.stringify(record);
+    if (json === undefined)
+      throw new TypeError(`Expected a record that has JSON text, got ${typeof record}.`);
     const next = this.#chain.then(async () => {
+      if (this.#failure) throw this.#failure;
       try {
-        await this.#handle.appendFile(text);
+        await this.#handle.appendFile(`${json}\n`);
       } catch (error) {
-        throw wrapFileError(error, this.path, 'write');
+        this.#failure = wrapFileError(error, this.path, 'write');
+        throw this.#failure;
       }
     });
     this.#chain = next.catch(() => {});

@@ -48,16 +48,54 @@ export interface CreateManifestOptions {
   readonly clock?: Clock;
 }
 
-const secretKey = /(api[-_]?key|token|secret|password|authorization)$/i;
+const secretKey =
+  /(?:api[-_]?keys?|tokens?|secrets?|passwords?|passphrase|credentials?|authorization|bearer)$/i;
+/** Key names that end like a secret and are none: model options. */
+const harmlessKey =
+  /^(?:max|min|num|total|new|pad|eos|bos|unk|stop|special|prompt|completion|input|output)[-_A-Za-z]*tokens?$/i;
+const REDACTED = '[redacted]';
+/** Longer options are data and no place for a secret that a pattern finds in time. */
+const MAX_SCANNED_CHARS = 100_000;
 
-/** A copy in which values under secret-looking keys are replaced, at every depth. */
+const isSecretKey = (key: string): boolean => secretKey.test(key) && !harmlessKey.test(key);
+
+/** A text without what looks like credentials: in URLs, after secret-looking flags or names, and bearer or `sk-` keys. */
+function redactText(text: string): string {
+  if (text.length > MAX_SCANNED_CHARS) return text;
+  return text
+    .replace(/(:\/\/)[^\s/@:]*:[^\s/@]*@/g, `$1${REDACTED}@`)
+    .replace(
+      /((?<![\w-])[\w-]*(?:api[-_]?key|token|secret|password|passphrase)(?:=|:\s*|\s+))("[^"]*"|'[^']*'|[^\s&"']+)/gi,
+      (whole, name: string) =>
+        isSecretKey(name.replace(/^-+|[=:\s]+$/g, '')) && /^-|=$|:\s*$/.test(name)
+          ? `${name}${REDACTED}`
+          : whole,
+    )
+    .replace(/\b(Bearer\s+)[\w.~+/=-]{8,}/gi, `$1${REDACTED}`)
+    .replace(/\bsk-[\w-]{16,}/g, REDACTED);
+}
+
+/** Every text within a value replaced; its shape stays. */
+function redactWhole(value: unknown): unknown {
+  if (typeof value === 'string') return value === '' ? value : REDACTED;
+  if (Array.isArray(value)) return value.map(redactWhole);
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, redactWhole(inner)]));
+}
+
+/**
+ * A copy in which texts under secret-looking keys (`apiKey`, `token`, …) are replaced at every depth, and
+ * credentials within other texts too: `https://user:password@host`, `--api-key x`, `Bearer x`, `sk-…`.
+ */
 export function redactSecrets<T>(value: T): T {
+  if (typeof value === 'string') return redactText(value) as T;
   if (Array.isArray(value)) return value.map((item) => redactSecrets(item)) as T;
   if (value === null || typeof value !== 'object') return value;
+  if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return value;
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => [
       key,
-      secretKey.test(key) && typeof inner === 'string' ? '[redacted]' : redactSecrets(inner),
+      isSecretKey(key) ? redactWhole(inner) : redactSecrets(inner),
     ]),
   ) as T;
 }
@@ -76,16 +114,12 @@ export async function createManifest(options: CreateManifestOptions): Promise<Ma
   const clock = options.clock ?? systemClock;
   const inputs: Manifest['inputs'] = {};
   for (const [name, path] of Object.entries(options.inputs ?? {})) {
-    try {
-      inputs[name] = { path, sha256: await hashFile(path) };
-    } catch (error) {
-      throw wrapFileError(error, path, 'read');
-    }
+    inputs[name] = { path, sha256: await hashFile(path) };
   }
   const processors = cpus();
   return {
     schemaVersion: 1,
-    command: options.command,
+    command: redactSecrets(options.command),
     options: redactSecrets({ ...options.options }),
     seed: options.seed ?? null,
     inputs,
@@ -102,7 +136,7 @@ export async function createManifest(options: CreateManifestOptions): Promise<Ma
     startedAt: new Date(clock.now()).toISOString(),
     finishedAt: null,
     synthetic: [...(options.synthetic ?? [])],
-    extra: { ...options.extra },
+    extra: redactSecrets({ ...options.extra }),
   };
 }
 

@@ -33,7 +33,8 @@ export class SrcodeError extends Error {
 
   /** True for any SRCode error, or, on a subclass, for errors of that class name. */
   static isInstance(value: unknown): value is SrcodeError {
-    if (!(value instanceof Error) || (value as unknown as Record<symbol, unknown>)[marker] !== true)
+    // Not `instanceof Error`: errors of a worker or another context have another Error class.
+    if (typeof value !== 'object' || value === null || (value as Record<symbol, unknown>)[marker] !== true)
       return false;
     if (this === SrcodeError) return true;
     for (let proto = Object.getPrototypeOf(value); proto !== null; proto = Object.getPrototypeOf(proto)) {
