@@ -17,7 +17,9 @@ for (const size of [256, 512, 1024]) {
     c.dispose();
     times.push(performance.now() - start);
   }
-  console.log(`${size}³ product: ${((2 * size ** 3) / median(times) / 1e6).toFixed(0)} GFLOP/s (median of 15)`);
+  console.log(
+    `${size}³ product: ${((2 * size ** 3) / median(times) / 1e6).toFixed(0)} GFLOP/s (median of 15)`,
+  );
 }
 const x = tf.ones([8, 8]);
 const times: number[] = [];
