@@ -4,8 +4,8 @@ import type { PromptCheck, SideFacts } from '../types.js';
 
 /** Tokens that the mention of a call, an element or a type has, as in `put(&slot->name, v[i - 1])`; any other makes a statement. */
 const MENTION = /^(?:[()[\],.;<>&*:-]|->|::|[\p{L}\p{N}_]+)$/u;
-/** 32 places at which one run is tried: more only occur in text made to be slow. */
-const MAX_PLACES = 32;
+/** 64 places of one token at which a run may start: more only occur in text made to be slow. */
+const MAX_PLACES = 64;
 /** Keywords that no mention has. */
 const STATEMENT_WORD = /^(?:if|else|for|while|do|return|switch|case|goto|break|continue|sizeof)$/;
 
@@ -31,32 +31,29 @@ function bodyTokens(side: SideFacts): readonly LexicalToken[] {
   return side.tokens.filter((token) => token.start >= start);
 }
 
-/** Longest run of tokens of `body` that occurs in `prompt` and is code; as text, with its length. */
+/** Longest run of tokens that `prompt` and `body` share and that is code; as text, with its length. */
 function longestSharedRun(
   prompt: readonly LexicalToken[],
   body: readonly LexicalToken[],
   minLength: number,
 ): { readonly length: number; readonly text: string } | null {
-  const starts = new Map<string, number[]>();
-  const key = (tokens: readonly LexicalToken[], at: number) =>
-    tokens
-      .slice(at, at + minLength)
-      .map(({ text }) => text)
-      .join('\u0000');
-  for (let at = 0; at + minLength <= body.length; at++) {
-    const name = key(body, at);
-    const list = starts.get(name);
-    if (list && list.length < MAX_PLACES) list.push(at);
-    else if (!list) starts.set(name, [at]);
+  const places = new Map<string, number[]>();
+  for (const [at, { text }] of prompt.entries()) {
+    const list = places.get(text);
+    if (list === undefined) places.set(text, [at]);
+    else if (list.length < MAX_PLACES) list.push(at);
   }
   let best: { readonly length: number; readonly text: string } | null = null;
-  for (let at = 0; at + minLength <= prompt.length; at++) {
-    for (const start of starts.get(key(prompt, at)) ?? []) {
-      let length = minLength;
+  for (const [start, { text }] of body.entries()) {
+    for (const at of places.get(text) ?? []) {
+      // Not the start of a run: it was measured one token earlier.
+      if (start > 0 && at > 0 && prompt[at - 1]!.text === body[start - 1]!.text) continue;
+      let length = 1;
       while (prompt[at + length] && prompt[at + length]!.text === body[start + length]?.text) length++;
+      if (length < minLength || length <= (best?.length ?? 0)) continue;
       const run = trimEnd(prompt.slice(at, at + length));
-      if (run.length > (best?.length ?? 0) && isCode(run, minLength))
-        best = { length: run.length, text: run.map(({ text }) => text).join(' ') };
+      if (isCode(run, minLength))
+        best = { length: run.length, text: run.map((token) => token.text).join(' ') };
     }
   }
   return best;
