@@ -3,11 +3,13 @@ import type { Finding } from '@srcode/dataset';
 import { joinContext, keepOwnFindings } from '../internal/join-context.js';
 import type { Analyzer, AnalyzerInput } from '../types.js';
 import { arithmeticRules } from './arithmetic-rules.js';
+import { boundRules } from './bound-rules.js';
 import { bufferRules } from './buffer-rules.js';
 import { collectFileFacts, collectFunctionFacts } from './facts.js';
 import { habitRules } from './habit-rules.js';
 import { indexRules } from './index-rules.js';
 import { injectionRules } from './injection-rules.js';
+import { leakRules } from './leak-rules.js';
 import { lifetimeRules } from './lifetime-rules.js';
 import { sizeRules } from './size-rules.js';
 import { collect, parseSyntax } from './syntax.js';
@@ -19,9 +21,11 @@ export const rulesAnalyzerName = 'srcode-rules';
 const allRules: readonly Rule[] = [
   ...bufferRules,
   ...indexRules,
+  ...boundRules,
   ...arithmeticRules,
   ...sizeRules,
   ...lifetimeRules,
+  ...leakRules,
   ...valueRules,
   ...injectionRules,
   ...habitRules,

@@ -23,19 +23,22 @@ const formatPosition: Readonly<Record<string, number>> = {
   asprintf: 1,
 };
 
+function isLiteralChoice(node: Node): boolean {
+  const inner = unwrap(node);
+  if (inner.type !== 'conditional_expression') return isStringLiteral(inner);
+  const { consequence, alternative } = inner.fields;
+  return (
+    consequence !== undefined &&
+    alternative !== undefined &&
+    isLiteralChoice(consequence) &&
+    isLiteralChoice(alternative)
+  );
+}
+
 /** True when a variable only ever holds string literals. */
 function holdsLiteral(facts: FunctionFacts, path: string): boolean {
   const values = facts.assignments.filter((assignment) => assignment.path === path).map(({ value }) => value);
-  return (
-    values.length > 0 &&
-    values.every(
-      (value) =>
-        value !== null &&
-        collect(value, 'identifier', 'call_expression', 'field_expression').filter(
-          (node) => node.type !== 'identifier' || isTainted(facts, node.text),
-        ).length === 0,
-    )
-  );
+  return values.length > 0 && values.every((value) => value !== null && isLiteralChoice(value));
 }
 
 /** `vprintf(format, arguments)` in a function that is itself like printf: its callers choose. */
@@ -58,7 +61,7 @@ const formatString: Rule = {
       const path = pathOf(inner);
       if (path !== null && /^[A-Z][A-Z0-9_]*$/.test(path)) continue;
       if (path !== null && holdsLiteral(facts, path)) continue;
-      if (inner.type === 'conditional_expression' && inner.children.slice(1).every(isStringLiteral)) continue;
+      if (isLiteralChoice(inner)) continue;
       if (
         inner.type === 'call_expression' &&
         /^(?:_|gettext|dgettext|ngettext|N_)$/.test(inner.fields.function?.text ?? '')

@@ -312,6 +312,7 @@ function leavesOtherwise(branch: Node, taken: Node): boolean {
       'throw_statement',
     ).some(
       (jump) =>
+        jump === other ||
         statementOf(jump).parent === other ||
         statementOf(jump).parent?.parent === other ||
         jump.parent === other,
