@@ -15,6 +15,14 @@ let modelCount = 0;
 /** Attention of layer `layer`: q [N, H·d], k and v [N, KV·d] → [N, H·d]. */
 export type MixTokens = (q: tf.Tensor2D, k: tf.Tensor2D, v: tf.Tensor2D, layer: number) => tf.Tensor2D;
 
+/** Trainable additions to frozen linear layers; `attachLora` makes one. */
+export interface LinearAdapters {
+  /** What training changes while these are attached. */
+  parameters(): ReadonlyMap<string, tf.Variable>;
+  /** x·Wᵀ of the layer `name` with its addition, without bias: x [N, in], W [out, in] → [N, out]. */
+  linear(x: tf.Tensor2D, weight: tf.Tensor2D, name: string): tf.Tensor2D;
+}
+
 /** Shapes of all parameters by Hugging Face name, in checkpoint order. Linear weights are [out, in]. */
 export function listParameterShapes(config: ModelConfig): Map<string, readonly number[]> {
   const D = config.hiddenSize;
@@ -45,6 +53,7 @@ export function listParameterShapes(config: ModelConfig): Map<string, readonly n
 export class LlamaModel implements CausalLm {
   readonly config: ModelConfig;
   readonly #parameters: ReadonlyMap<string, tf.Variable>;
+  #adapters: LinearAdapters | undefined;
 
   /** Takes over the given variables; they must be all of `listParameterShapes`, in those shapes. */
   constructor(config: ModelConfig, parameters: ReadonlyMap<string, tf.Variable>) {
@@ -57,7 +66,17 @@ export class LlamaModel implements CausalLm {
   }
 
   trainableParameters(): ReadonlyMap<string, tf.Variable> {
-    return this.#parameters;
+    return this.#adapters?.parameters() ?? this.#parameters;
+  }
+
+  /** Adapters in use; the model's own parameters are frozen while there are any. */
+  get adapters(): LinearAdapters | undefined {
+    return this.#adapters;
+  }
+
+  /** Puts adapters on the linear layers, or takes them off. Does not own them; `attachLora` calls this. */
+  setAdapters(adapters: LinearAdapters | undefined): void {
+    this.#adapters = adapters;
   }
 
   #weight<R extends tf.Rank>(name: string): tf.Tensor<R> {
@@ -65,7 +84,8 @@ export class LlamaModel implements CausalLm {
   }
 
   #linear(x: tf.Tensor2D, name: string): tf.Tensor2D {
-    const product = tf.matMul(x, this.#weight<tf.Rank.R2>(`${name}.weight`), false, true);
+    const weight = this.#weight<tf.Rank.R2>(`${name}.weight`);
+    const product = this.#adapters?.linear(x, weight, name) ?? tf.matMul(x, weight, false, true);
     const bias = this.#parameters.get(`${name}.bias`);
     return bias ? (tf.add(product, bias) as tf.Tensor2D) : (product as tf.Tensor2D);
   }
@@ -117,7 +137,7 @@ export class LlamaModel implements CausalLm {
   }
 
   tokenLogProbs(hidden: tf.Tensor2D, targets: tf.Tensor1D): tf.Tensor1D {
-    return tokenLogProbs(hidden, this.#head(), targets, true);
+    return tokenLogProbs(hidden, this.#head(), targets, this.#adapters === undefined);
   }
 
   dispose(): void {
