@@ -424,7 +424,11 @@ describe('stopping', () => {
     const client = await startTeacher();
     await withTemporaryFolder(async (folder) => {
       await writeFile(join(folder, 'file'), 'x');
-      const running = run({ functions: makeFunctions(1), client, outPath: join(folder, 'file', 'sub', 'o.jsonl') });
+      const running = run({
+        functions: makeFunctions(1),
+        client,
+        outPath: join(folder, 'file', 'sub', 'o.jsonl'),
+      });
       await expect(running).rejects.toMatchObject({ code: 'FILE_NOT_FOLDER', exitCode: 2 });
       expect(server!.requests).toHaveLength(0);
     });
