@@ -39,7 +39,7 @@ export async function loadRunFolder(dir: string, options: LoadRunFolderOptions =
     results,
     manifest: manifest ?? results?.manifest ?? null,
     curves: await readCurves(dir, options.maxPointsPerCurve ?? 240, missing, options.signal),
-    rollouts: await readRollouts(dir, options.maxRolloutsPerFile ?? 8, missing, options.signal),
+    rollouts: await readRollouts(dir, options.maxRolloutsPerFile ?? 16, missing, options.signal),
     families: await readFamilies(dir, missing, options.signal),
     pairs: await readPairs(dir, options.maxPairs ?? 24, verdicts, summary !== null, missing, options.signal),
     validation: summary,

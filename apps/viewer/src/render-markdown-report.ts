@@ -69,7 +69,7 @@ function armsTables(arms: readonly ArmSummary[]): string {
       ]),
     ),
   );
-  return `## Arms\n\nMeans over seeds; 95 % bootstrap intervals in brackets where the run states them.\n\n${means}\n\n## Findings per 100 samples\n\n${findings}\n\n## Every seed\n\n${seeds}\n`;
+  return `## Arms\n\nOver all seeds (the run’s own summary, or means of the seeds); 95 % bootstrap intervals in brackets where the run states them.\n\n${means}\n\n## Findings per 100 samples\n\n${findings}\n\n## Every seed\n\n${seeds}\n`;
 }
 
 /**

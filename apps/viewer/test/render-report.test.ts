@@ -40,7 +40,7 @@ describe('loadRunFolder on a whole run', () => {
   it('holds a bounded sample that reaches from the first to the last rollout', () => {
     for (const sample of input.rollouts) {
       expect(sample.total).toBe(30);
-      expect(sample.shown.length).toBeLessThanOrEqual(8);
+      expect(sample.shown.length).toBeLessThanOrEqual(16);
       expect(sample.shown[0]!.step).toBe(0);
       expect(sample.shown.at(-1)!.step).toBe(290);
     }
@@ -101,7 +101,7 @@ describe('renderReport', () => {
     const plots = [...document.querySelectorAll('.plot')];
     expect(plots.length).toBeGreaterThan(5);
     for (const plot of plots) expect(plot.getAttribute('aria-label')!.length).toBeGreaterThan(20);
-    expect(plots[0]!.getAttribute('aria-label')).toContain('PPO, token');
+    expect(plots[0]!.getAttribute('aria-label')).toContain('PPO (token)');
   });
 
   it('shows the same headline rate in tile, table and text alternative', () => {
@@ -109,10 +109,10 @@ describe('renderReport', () => {
     const rate = `${(summary.secureAndFunctionalRate! * 100).toFixed(1)} %`;
     expect(document.querySelector('.tile.focus strong')!.textContent).toBe(rate);
     expect(document.querySelector('#headline .plot')!.getAttribute('aria-label')).toContain(
-      `PPO, token ${rate}`,
+      `PPO (token) ${rate}`,
     );
     const row = [...document.querySelectorAll('#arms tbody tr')].find((tr) =>
-      tr.textContent.startsWith('PPO, token'),
+      tr.textContent.startsWith('PPO (token)'),
     )!;
     expect(row.textContent).toContain(rate);
   });
@@ -135,9 +135,23 @@ describe('renderReport', () => {
     delete results.summary;
     delete results.comparisons;
     const text = documentOf(renderReport({ ...input, results })).querySelector('#headline')!.textContent;
-    expect(text).toContain('PPO, line is highest');
-    expect(text).toMatch(/PPO, token comes to 5\.0 %, −\d+\.\d points from it/);
+    expect(text).toContain('PPO (line) is highest');
+    expect(text).toMatch(/PPO \(token\) comes to 5\.0 %, −\d+\.\d points from it/);
     expect(text).toContain('✗ not in line');
+  });
+
+  it('names ties, and says so when nothing was secure and functional', () => {
+    const lead = (rate: (arm: string) => number) => {
+      const results = structuredClone(input.results!);
+      for (const arm of results.arms) arm.secureAndFunctionalRate = rate(arm.arm);
+      delete results.summary;
+      return documentOf(renderReport({ ...input, results, rollouts: [], curves: [] })).querySelector('.lead')!
+        .textContent;
+    };
+    expect(lead(() => 0)).toBe('No answer of any arm was both secure and functional.');
+    expect(lead((arm) => (arm === 'base' ? 0.25 : 0.5))).toBe(
+      'SFT, PPO (instance), PPO (line) and PPO (token) are highest with 50.0 % of the answers secure and functional, +25.0 points on Base.',
+    );
   });
 
   it('colours the tokens that carry reward and hovers their figures', () => {

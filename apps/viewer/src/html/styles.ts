@@ -71,7 +71,7 @@ th,td{text-align:left;padding:.38rem .7rem;border-bottom:1px solid var(--line);v
 thead th{color:var(--soft);font-weight:600;font-size:.82rem;vertical-align:bottom}
 tbody th{font-weight:500;white-space:nowrap}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-td small{color:var(--soft)}
+td small{color:var(--soft);display:block;font-size:.78rem}
 .claims tbody th{white-space:normal;min-width:14rem}
 .reading{white-space:nowrap;font-weight:600}.yes{color:var(--yes)}.no{color:var(--no)}.open{color:var(--soft)}
 .families thead th{position:sticky;top:0;background:var(--page);z-index:1}

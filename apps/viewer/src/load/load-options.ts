@@ -1,5 +1,5 @@
 export interface LoadRunFolderOptions {
-  /** Rollouts kept per arm and seed, spread over the run. Default 8. */
+  /** Rollouts kept per arm and seed, spread over the run: at least half as many where there are. Default 16. */
   readonly maxRolloutsPerFile?: number;
   /** Pairs kept for the browser. Default 24. */
   readonly maxPairs?: number;

@@ -16,19 +16,20 @@ const MARGIN_BOTTOM = 44;
 /** Labels closer than this above one another would touch. */
 const LABEL_GAP = 15;
 
-/** Height in pixels of each label beside its ring, pushed apart where rings lie level; by arm. */
+/** Offset in pixels of each label from its ring, so that labels of level rings stand apart and inside the plot; by arm. */
 function placeLabels(spots: readonly Spot[], [low, high]: readonly [number, number]): Map<string, number> {
   const inner = HEIGHT - MARGIN_TOP - MARGIN_BOTTOM;
   const pixel = (y: number): number => ((high - y) / (high - low)) * inner;
   const sorted = [...spots].sort((a, b) => b.y - a.y || a.x - b.x);
-  const offsets = new Map<string, number>();
-  let last = Number.NEGATIVE_INFINITY;
-  for (const spot of sorted) {
-    const at = Math.max(pixel(spot.y), last + LABEL_GAP);
-    offsets.set(spot.arm, at - pixel(spot.y));
-    last = at;
+  const heights: number[] = [];
+  for (const { y } of sorted)
+    heights.push(Math.max(pixel(y), (heights.at(-1) ?? Number.NEGATIVE_INFINITY) + LABEL_GAP));
+  let limit = inner - 4;
+  for (let i = heights.length - 1; i >= 0; i--) {
+    heights[i] = Math.min(heights[i]!, limit);
+    limit = heights[i]! - LABEL_GAP;
   }
-  return offsets;
+  return new Map(sorted.map((spot, i) => [spot.arm, heights[i]! - pixel(spot.y)]));
 }
 
 /** Functional against secure, one dot per seed, a ring at each arm: up and to the right is better on both. */

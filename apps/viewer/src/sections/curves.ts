@@ -5,7 +5,8 @@ import type { Curve } from '../report-input.js';
 
 const stageOrder = ['pretrain', 'sft', 'ppo', 'grpo'];
 /** Metrics shown at once; the others sit behind a click. */
-const mainMetric = /^(?:loss|validationLoss|evalLoss|reward|meanReward|rewardMean|kl|klMean|meanKl)$/i;
+const mainMetric =
+  /^(?:loss|policyLoss|validationLoss|evalLoss|reward|meanReward|rewardMean|kl|klMean|meanKl)$/i;
 /** Charts per stage; more than this is a table's work, and the file has a ceiling. */
 const MAX_CHARTS = 24;
 

@@ -7,23 +7,27 @@ import { plotRates } from '../plots/plot-rates.js';
 import { plotTradeOff } from '../plots/plot-trade-off.js';
 import type { RunResults } from '../schemas.js';
 
+/** `a`, `a and b`, `a, b and c`. */
+const joinNames = (names: readonly string[]): string =>
+  names.length < 2 ? (names[0] ?? '') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+
 /** The sentence that leads the report: best arm and token-level arm, whichever way it came out. */
 export function describeOutcome(arms: readonly ArmSummary[]): string {
   const rated = arms.filter(({ rates }) => rates.secureAndFunctionalRate !== null);
   if (rated.length === 0) return 'No arm has a measured secure-and-functional rate.';
-  const rate = (arm: ArmSummary): number => arm.rates.secureAndFunctionalRate!;
-  const best = rated.reduce((a, b) => (rate(b) > rate(a) ? b : a));
-  const parts = [
-    `${armLabel(best.arm)} is highest with ${formatRate(rate(best))} of its answers secure and functional`,
-  ];
+  const rate = ({ rates }: ArmSummary): number => rates.secureAndFunctionalRate!;
+  const highest = Math.max(...rated.map(rate));
+  if (highest === 0) return 'No answer of any arm was both secure and functional.';
+  const best = rated.filter((arm) => rate(arm) === highest);
+  const names = joinNames(best.map(({ arm }) => armLabel(arm)));
+  let outcome = `${names} ${best.length === 1 ? 'is' : 'are'} highest with ${formatRate(highest)} of the answers secure and functional`;
   const base = rated.find(({ arm }) => arm === 'base');
-  if (base && base !== best) parts[0] += `, ${formatPoints(rate(best) - rate(base))} on ${armLabel('base')}`;
+  if (base && !best.includes(base))
+    outcome += `, ${formatPoints(highest - rate(base))} on ${armLabel('base')}`;
   const token = rated.find(({ arm }) => arm === 'ppo-token');
-  if (token && token !== best)
-    parts.push(
-      `${armLabel('ppo-token')} comes to ${formatRate(rate(token))}, ${formatPoints(rate(token) - rate(best))} from it`,
-    );
-  return `${parts.join('. ')}.`;
+  if (token && !best.includes(token))
+    outcome += `. ${armLabel('ppo-token')} comes to ${formatRate(rate(token))}, ${formatPoints(rate(token) - highest)} from it`;
+  return `${outcome}.`;
 }
 
 const readingClass: Readonly<Record<Claim['reading'], string>> = {

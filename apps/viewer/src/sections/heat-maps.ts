@@ -74,7 +74,7 @@ interface Item {
   readonly sample: RolloutSample;
 }
 
-/** For the tasks that most arms answered, each arm's latest answer: the same reward placed in different ways. */
+/** For the tasks that most arms answered, and got a reward for, each arm's latest answer: one reward placed in different ways. */
 function pickSharedTasks(items: readonly Item[]): Item[][] {
   const byTask = new Map<string, Map<string, Item>>();
   for (const item of items) {
@@ -83,25 +83,31 @@ function pickSharedTasks(items: readonly Item[]): Item[][] {
     if (!known || item.line.step > known.line.step) arms.set(item.sample.arm, item);
     byTask.set(item.line.pairId, arms);
   }
+  const rewarded = (group: readonly Item[]): number =>
+    group.filter(({ line }) => line.rewards.total !== 0).length;
   return [...byTask.values()]
     .map((arms) => orderArms(arms.keys()).map((arm) => arms.get(arm)!))
     .filter((group) => group.length > 1)
-    .sort((a, b) => b.length - a.length || b.at(-1)!.line.step - a.at(-1)!.line.step)
+    .sort(
+      (a, b) => b.length - a.length || rewarded(b) - rewarded(a) || b.at(-1)!.line.step - a.at(-1)!.line.step,
+    )
     .slice(0, MAX_SHARED_TASKS);
 }
 
 function renderSharedTasks(groups: readonly Item[][]): SafeHtml | null {
   if (groups.length === 0) return null;
-  return html`<h3>One task, several arms</h3>${groups.map((group) => {
-    const { line: first } = group[0]!;
-    const samePrompt = group.every(({ line }) => line.rollout.prompt === first.rollout.prompt);
-    const prompt = (line: RolloutLine) =>
-      html`<p class="prompt">${line.rollout.prompt.slice(0, MAX_TEXT)}</p>`;
-    return html`<div class="card"><header><b>${first.pairId}</b></header>${samePrompt && prompt(first)}<div class="trio">${group.map(
-      ({ line, sample }) =>
-        html`<article><header><b>${armLabel(sample.arm)}</b><span>step ${line.step}</span><span>seed ${sample.seed}</span>${renderTotal(line)}</header>${!samePrompt && prompt(line)}${renderCode(line)}${renderSpans(line)}</article>`,
-    )}</div></div>`;
-  })}`;
+  return html`<h3>One task, several arms</h3><p class="note">Tasks of the sample in which most arms got a reward come first here.</p>${groups.map(
+    (group) => {
+      const { line: first } = group[0]!;
+      const samePrompt = group.every(({ line }) => line.rollout.prompt === first.rollout.prompt);
+      const prompt = (line: RolloutLine) =>
+        html`<p class="prompt">${line.rollout.prompt.slice(0, MAX_TEXT)}</p>`;
+      return html`<div class="card"><header><b>${first.pairId}</b></header>${samePrompt && prompt(first)}<div class="trio">${group.map(
+        ({ line, sample }) =>
+          html`<article><header><b>${armLabel(sample.arm)}</b><span>step ${line.step}</span><span>seed ${sample.seed}</span>${renderTotal(line)}</header>${!samePrompt && prompt(line)}${renderCode(line)}${renderSpans(line)}</article>`,
+      )}</div></div>`;
+    },
+  )}`;
 }
 
 /** Token heat maps of sampled rollouts: some tasks across arms, then every arm's sample. */
