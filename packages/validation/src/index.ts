@@ -9,7 +9,7 @@ export {
   measureAgreement,
   measureCalibration,
 } from './measure-agreement.js';
-export type { ValidationReport } from './tally.js';
+export { type ValidationReport, validationReportSchema } from './schemas.js';
 export type {
   CheckContext,
   CheckResult,

@@ -1,35 +1,5 @@
+import type { ValidationReport } from './schemas.js';
 import type { ValidationInput, ValidationVerdict } from './types.js';
-
-type Counts = Readonly<Record<string, number>>;
-
-/** What validation made of a data set. Objects are sorted by falling count, then by name. */
-export interface ValidationReport {
-  readonly total: number;
-  readonly accepted: number;
-  readonly rejected: number;
-  /** Code → records that have it; a record with two faults counts under both. */
-  readonly rejectedByCode: Counts;
-  /** Code of the first fault → records; adds up to `rejected`. */
-  readonly rejectedByFirstCode: Counts;
-  /** Code → records. */
-  readonly warningsByCode: Counts;
-  readonly promptStats: {
-    readonly total: number;
-    readonly kept: number;
-    readonly rejectedByCode: Counts;
-    readonly keptByStyle: Counts;
-    /** Kept prompts per record → records with prompts. */
-    readonly keptPerRecord: Counts;
-  };
-  /** CWE → records; a record with two CWEs counts under both, one without under `none`. */
-  readonly cweStats: Readonly<Record<string, { readonly total: number; readonly accepted: number }>>;
-  /** Check → records on which it could not be made. */
-  readonly skippedByCheck: Counts;
-  /** Records whose teacher answers are recorded ones. */
-  readonly replayed: number;
-  /** Name of the judge, or null when none was asked. */
-  readonly judge: string | null;
-}
 
 class Counter {
   readonly #counts = new Map<string, number>();

@@ -1,6 +1,7 @@
 import { type ProgressEvent, throwIfCancelled } from '@srcode/core';
 import type { Judge } from './judge.js';
-import { createTally, type ValidationReport } from './tally.js';
+import type { ValidationReport } from './schemas.js';
+import { createTally } from './tally.js';
 import type { ValidationInput, ValidationVerdict } from './types.js';
 import { type ValidateRecordOptions, validateRecord, validateRecordWithJudge } from './validate-record.js';
 

@@ -12,6 +12,7 @@ import {
   type ValidationEvent,
   type ValidationInput,
   validateDataset,
+  validationReportSchema,
 } from '../src/index.js';
 import { makeRecord, PROMPTS } from './make-record.js';
 
@@ -55,6 +56,7 @@ describe('validateDataset', () => {
       replayed: 1,
       judge: null,
     });
+    expect(validationReportSchema.parse(JSON.parse(JSON.stringify(report)))).toEqual(report);
     expect(events.map((event) => event.type)).toEqual([
       'record',
       'record',

@@ -9,12 +9,12 @@ export type ReplayAnswer =
   | { readonly found: false; readonly scope: ReplayGap; readonly message: string };
 
 /** What a recording lacks: the function, a stage of it, a further round, a further vote; or the request is not ours. */
-export type ReplayGap = 'function' | 'stage' | 'round' | 'vote' | 'request';
+type ReplayGap = 'function' | 'stage' | 'round' | 'vote' | 'request';
 
 const PREFIX = 'replay:';
 
 /** Name of the teacher who gave the answers when they were recorded. */
-export function recordedTeacher(record: ReflectionRecord): string {
+function recordedTeacher(record: ReflectionRecord): string {
   const model = record.teacher?.model ?? 'unknown';
   return model.startsWith(PREFIX) ? model.slice(PREFIX.length) : model;
 }

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 
-export const STAGE_NAMES = ['diagnose', 'repair', 'reflect', 'vote', 'prompts'] as const;
+const STAGE_NAMES = ['diagnose', 'repair', 'reflect', 'vote', 'prompts'] as const;
 export type StageName = (typeof STAGE_NAMES)[number];
 
 export interface ChatMessage {

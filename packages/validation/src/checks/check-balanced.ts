@@ -3,9 +3,7 @@ import { fail, pass } from '../internal/outcome.js';
 import type { PairCheck, SideFacts } from '../types.js';
 
 /** Brackets opened minus closed, by kind; `#if` branches that open the same brace twice leave a surplus. */
-export function countOpenBrackets(
-  tokens: readonly LexicalToken[],
-): Readonly<Record<'(' | '[' | '{', number>> {
+function countOpenBrackets(tokens: readonly LexicalToken[]): Readonly<Record<'(' | '[' | '{', number>> {
   const open = { '(': 0, '[': 0, '{': 0 };
   for (const { text } of tokens) {
     if (text === '(' || text === '[' || text === '{') open[text]++;

@@ -1,7 +1,7 @@
 /**
  * Runs the teacher stages over recorded answers through the replay server and prints counts and times.
  *
- *   npx tsx --conditions=@srcode/source bench/run-replay.ts RECORDS.jsonl [FUNCTIONS_PAIRED.jsonl] [concurrency]
+ *   npx tsx --conditions=@srcode/source bench/run-replay.bench.ts RECORDS.jsonl [FUNCTIONS_PAIRED.jsonl] [concurrency]
  *
  * RECORDS: recorded teacher answers (any layout of `readTeacherRecords`), which the server answers from.
  * FUNCTIONS_PAIRED: PrimeVul's paired layout; its functions have no recording, unless they are among RECORDS.
@@ -31,7 +31,7 @@ function toFunction(record: ReflectionRecord): VulnerableFunction {
 async function main(): Promise<void> {
   const [recordsPath, pairedPath, concurrencyText] = process.argv.slice(2);
   if (recordsPath === undefined)
-    throw new Error('usage: run-replay.ts RECORDS.jsonl [PAIRED.jsonl] [concurrency]');
+    throw new Error('usage: run-replay.bench.ts RECORDS.jsonl [PAIRED.jsonl] [concurrency]');
   const records: ReflectionRecord[] = [];
   for await (const record of readTeacherRecords(recordsPath)) records.push(record);
   const functions = records.map(toFunction);

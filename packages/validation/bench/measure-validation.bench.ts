@@ -1,7 +1,7 @@
 /**
  * Validates every pair of a file and prints counts by reason, rate and, on request, the cases.
  *
- *   npx tsx --conditions=@srcode/source bench/measure-validation.ts FILE.jsonl [--cases CODE]
+ *   npx tsx --conditions=@srcode/source bench/measure-validation.bench.ts FILE.jsonl [--cases CODE]
  *
  * Reads rows with `vulnerable` and `fixed`, rows with `vulnerable` and `repair`, and PrimeVul+ records.
  */
@@ -34,7 +34,7 @@ function toInput(row: Row): ValidationInput {
 }
 
 const [path, flag, wanted] = process.argv.slice(2);
-if (path === undefined) throw new Error('usage: measure-validation.ts FILE.jsonl [--cases CODE]');
+if (path === undefined) throw new Error('usage: measure-validation.bench.ts FILE.jsonl [--cases CODE]');
 const lines = (await readFile(path, 'utf8')).split('\n').filter((line) => line !== '');
 const inputs = lines.map((line) => toInput(JSON.parse(line) as Row));
 // One record first, so that loading the grammar is not counted.
