@@ -26,6 +26,8 @@ export interface Preset {
     readonly seed: number;
     readonly instancesPerFamily: number;
     readonly heldOutInstanceShare: number;
+    /** Slots that vary between instances of a family; the others keep one value. */
+    readonly variedSlots: readonly string[];
     /** Training instances per family that go through the teacher and become PrimeVul+. */
     readonly pairsPerFamily: number;
     /** Held-out instances per family that are benchmarked, one prompt each. */

@@ -9,8 +9,9 @@ export const tinyPreset: Preset = {
   seeds: 3,
   corpus: {
     seed: 1,
-    instancesPerFamily: 100,
-    heldOutInstanceShare: 0.1,
+    instancesPerFamily: 60,
+    heldOutInstanceShare: 0.15,
+    variedSlots: ['verb', 'noun', 'type', 'fail', 'status'],
     pairsPerFamily: 6,
     tasksPerFamily: 2,
     pretrainSecureShare: 0.2,
@@ -26,7 +27,7 @@ export const tinyPreset: Preset = {
   },
   optimizer: { beta2: 0.98, weightDecay: 0.01, maxGradNorm: 1 },
   pretrain: {
-    steps: 700,
+    steps: 500,
     batchSize: 16,
     learningRate: { decay: 'cosine', peak: 3e-3, warmupSteps: 40, finalFraction: 0.05 },
     learnPrompt: false,

@@ -1,10 +1,13 @@
 import type { Solver } from '@srcode/benchmarks';
+import type { BenchTask } from '@srcode/dataset';
 import { type ByteLevelTokenizer, type CausalLm, generate } from '@srcode/model';
 import { encodePrompt } from './chat-ids.js';
 
 export interface ModelSolverOptions {
   readonly maxNewTokens: number;
   readonly temperature: number;
+  /** What the prompt begins the answer with. Default: nothing. */
+  readonly openingOf?: (task: BenchTask) => string;
   /** Rows decoded together. Default 32. */
   readonly batchSize?: number;
 }
@@ -25,7 +28,7 @@ export function createModelSolver(
       const first = batch[0]!;
       const sequences = await generate(
         model,
-        batch.map(({ task }) => encodePrompt(tokenizer, task.prompt)),
+        batch.map(({ task }) => encodePrompt(tokenizer, task.prompt, options.openingOf?.(task))),
         {
           maxNewTokens: options.maxNewTokens,
           temperature: options.temperature,
@@ -35,7 +38,11 @@ export function createModelSolver(
         },
       );
       for (const [row, { task, sampleIndex }] of batch.entries())
-        yield { taskId: task.id, sampleIndex, completion: tokenizer.decode(sequences[row]!.tokenIds) };
+        yield {
+          taskId: task.id,
+          sampleIndex,
+          completion: (options.openingOf?.(task) ?? '') + tokenizer.decode(sequences[row]!.tokenIds),
+        };
     }
   };
 }

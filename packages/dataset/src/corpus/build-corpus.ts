@@ -37,6 +37,11 @@ export interface BuildCorpusOptions {
   readonly families?: readonly string[];
   /** Default 40. */
   readonly instancesPerFamily?: number;
+  /**
+   * Slots that vary; every other slot keeps its family's first choice, and a family with fewer combinations than
+   * `instancesPerFamily` gives all it has. Default: all slots vary.
+   */
+  readonly variedSlots?: readonly string[];
   /** Ids of families that are held out whole. Default `defaultHeldOutFamilies`. */
   readonly heldOutFamilies?: readonly string[];
   /** Share of the instances of every other family that is held out, in [0, 1). Default 0.2. */
@@ -62,9 +67,13 @@ export function buildCorpus(options: BuildCorpusOptions): ScenarioInstance[] {
   const heldOut = new Set<string>(options.heldOutFamilies ?? defaultHeldOutFamilies);
   for (const id of heldOut) findScenarioFamily(id);
   const families = options.families?.map(findScenarioFamily) ?? scenarioFamilies();
-  return families.flatMap((family) => {
-    const drawn = drawSlotValues(family, instancesPerFamily, options.seed).map((values, index) =>
-      createInstance(family, index, values, heldOut.has(family.id) ? 'heldout-family' : 'train'),
+  const { variedSlots } = options;
+  return families.flatMap((whole) => {
+    const family = variedSlots ? pinSlots(whole, new Set(variedSlots)) : whole;
+    const allowFewer = variedSlots !== undefined;
+    const drawn = drawSlotValues(family, instancesPerFamily, options.seed, { allowFewer }).map(
+      (values, index) =>
+        createInstance(family, index, values, heldOut.has(family.id) ? 'heldout-family' : 'train'),
     );
     if (heldOut.has(family.id)) return drawn;
     const out = chooseHeldOut(drawn, Math.round(drawn.length * share));
@@ -72,6 +81,15 @@ export function buildCorpus(options: BuildCorpusOptions): ScenarioInstance[] {
       out.has(index) ? { ...instance, split: 'heldout-instance' as const } : instance,
     );
   });
+}
+
+/** The family with only the slots in `varied` left open. */
+function pinSlots(family: ScenarioFamily, varied: ReadonlySet<string>): ScenarioFamily {
+  const slots = Object.entries(family.slots).map(([slot, choices]) => [
+    slot,
+    varied.has(slot) ? choices : choices.slice(0, 1),
+  ]);
+  return { ...family, slots: Object.fromEntries(slots) };
 }
 
 /** Indices to hold out, from the end, keeping at least one training instance with each of their slot values. */

@@ -27,9 +27,15 @@ export function countInstances(family: ScenarioFamily): number {
  *
  * Slots may show on one side only, so a combination that would repeat the vulnerable function, the secure
  * function or a prompt of an earlier one is passed over: answers can be told apart by any of the three.
- * A longer draw starts with the shorter one. Throws `InputError` when the family has too few combinations.
+ * A longer draw starts with the shorter one. Throws `InputError` when the family has too few combinations,
+ * unless fewer are allowed.
  */
-export function drawSlotValues(family: ScenarioFamily, count: number, seed: number): SlotValues[] {
+export function drawSlotValues(
+  family: ScenarioFamily,
+  count: number,
+  seed: number,
+  options: { readonly allowFewer?: boolean } = {},
+): SlotValues[] {
   const product = countInstances(family);
   if (!Number.isSafeInteger(count) || count < 0) throw tooFewInstances(family, product, count);
   const rng = Rng.fromSeed(seed).fork('scenario', family.id);
@@ -38,6 +44,7 @@ export function drawSlotValues(family: ScenarioFamily, count: number, seed: numb
   const seen = new Set<string>();
   const drawn: SlotValues[] = [];
   for (let i = 0; drawn.length < count; i++) {
+    if (i >= product && options.allowFewer) break;
     if (i >= product) throw tooFewInstances(family, drawn.length, count);
     const j = i + rng.nextInt(product - i);
     const rank = moved.get(j) ?? j;

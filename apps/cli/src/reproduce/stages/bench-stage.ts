@@ -4,6 +4,7 @@ import { runBenchmark } from '@srcode/benchmarks';
 import { readJsonl, writeFileAtomic } from '@srcode/core';
 import { type BenchTask, benchTaskSchema } from '@srcode/dataset';
 import { loadModel } from '@srcode/model';
+import { openingOf } from '../../training/chat-ids.js';
 import { createModelSolver } from '../../training/model-solver.js';
 import type { Preset } from '../preset.js';
 import { inRun, runPaths } from '../run-folder.js';
@@ -32,7 +33,10 @@ export async function bench(
     const job = runBenchmark({
       suite: 'scenarios',
       tasks,
-      solver: createModelSolver(model, tokenizer, preset.bench),
+      solver: createModelSolver(model, tokenizer, {
+        ...preset.bench,
+        openingOf: (task) => openingOf(task.referenceSecure ?? ''),
+      }),
       arm,
       seed,
       samplesPerTask: preset.bench.samplesPerTask,

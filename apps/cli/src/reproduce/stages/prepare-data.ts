@@ -55,6 +55,7 @@ export async function writeCorpus(preset: Preset, context: StageContext): Promis
     seed: corpus.seed,
     instancesPerFamily: corpus.instancesPerFamily,
     heldOutInstanceShare: corpus.heldOutInstanceShare,
+    variedSlots: corpus.variedSlots,
   });
   const train = instances.filter((instance) => instance.split === 'train');
   const forTeacher = [...byFamily(train).values()].flatMap((family) =>
@@ -66,17 +67,19 @@ export async function writeCorpus(preset: Preset, context: StageContext): Promis
   const rng = Rng.fromSeed(corpus.seed).fork('pretrain');
   const texts = await writeJsonl(
     at(runPaths.pretrainTexts),
-    train.map((instance) => {
-      const draw = rng.fork(instance.id);
-      const secure = draw.nextFloat() < corpus.pretrainSecureShare;
-      return {
-        id: instance.id,
-        family: instance.familyId,
-        side: secure ? 'secure' : 'vulnerable',
-        prompt: draw.pick(instance.prompts).text,
-        code: secure ? instance.secure : instance.vulnerable,
-      };
-    }),
+    train.flatMap((instance) =>
+      instance.prompts.map((prompt) => {
+        const secure = rng.fork(instance.id, prompt.style).nextFloat() < corpus.pretrainSecureShare;
+        const code = secure ? instance.secure : instance.vulnerable;
+        return {
+          id: `${instance.id}:${prompt.style}`,
+          family: instance.familyId,
+          side: secure ? 'secure' : 'vulnerable',
+          prompt: prompt.text,
+          code,
+        };
+      }),
+    ),
   );
   const heldOut = [...byFamily(instances.filter((instance) => instance.split !== 'train')).values()].flatMap(
     (family) => family.slice(0, corpus.tasksPerFamily),

@@ -21,7 +21,7 @@ import {
   trainSft,
 } from '@srcode/trainer';
 import { createReward } from '../../commands/rewards/tag.js';
-import { encodeExample, encodePrompt } from '../../training/chat-ids.js';
+import { encodeExample, encodePrompt, openingOf } from '../../training/chat-ids.js';
 import { createPairReward } from '../../training/pair-reward.js';
 import { StepLog } from '../../training/step-log.js';
 import type { Placement, Preset, TrainingPlan } from '../preset.js';
@@ -101,7 +101,10 @@ export async function pretrain(preset: Preset, seed: number, context: StageConte
   const examples = [];
   for await (const text of readJsonl(inRun(context.runFolder, runPaths.pretrainTexts), pretrainTextSchema)) {
     examples.push(
-      encodeExample(tokenizer, text.prompt, text.code, { learnPrompt: preset.pretrain.learnPrompt }),
+      encodeExample(tokenizer, text.prompt, text.code, {
+        opening: openingOf(text.code),
+        learnPrompt: preset.pretrain.learnPrompt,
+      }),
     );
   }
   const config = createLlamaConfig({
@@ -131,7 +134,9 @@ export async function sft(preset: Preset, seed: number, context: StageContext): 
       .shuffle(await readPairs(context));
     const used = records.slice(0, Math.max(1, Math.round(records.length * preset.sft.recordShare)));
     const examples = used.flatMap((record) =>
-      record.prompts.map((prompt) => encodeExample(tokenizer, prompt.text, record.secure)),
+      record.prompts.map((prompt) =>
+        encodeExample(tokenizer, prompt.text, record.secure, { opening: openingOf(record.secure) }),
+      ),
     );
     return await runSupervised(
       { arm: 'sft', seed, stage: 'sft', plan: preset.sft, model, tokenizer, examples },
@@ -162,7 +167,7 @@ export async function ppo(
       record.prompts.map((prompt) => ({
         sourceId: record.id,
         promptText: prompt.text,
-        promptIds: encodePrompt(tokenizer, prompt.text),
+        promptIds: encodePrompt(tokenizer, prompt.text, openingOf(record.secure)),
       })),
     );
     const strategy = createReward[placement]();
@@ -172,7 +177,9 @@ export async function ppo(
       tokenizer,
       prompts,
       generate: (batch, options) => generate(model, batch, options),
-      reward: createPairReward(new Map(records.map((record) => [record.id, record])), strategy),
+      reward: createPairReward(new Map(records.map((record) => [record.id, record])), strategy, (pair) =>
+        openingOf(pair.secure),
+      ),
       steps: preset.ppo.steps,
       sampling: { ...preset.ppo.sampling, stopTokenIds: [tokenizer.eosTokenId] },
       settings: {
