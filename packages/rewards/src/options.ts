@@ -8,7 +8,7 @@ export interface RewardOptions {
   readonly secureMass?: number;
   /** β: mass, taken as a penalty, of an answer that realises every vulnerable hunk exactly. Default 1. */
   readonly vulnerableMass?: number;
-  /** A side whose score is below this is no evidence. In [0, 1]. Default 0.35. */
+  /** A side whose score is below this is no evidence. In [0, 1]. Default 0.4. */
   readonly minScore?: number;
   /** Sides whose scores differ by no more than this are tied. In [0, 1]. Default 0.1. */
   readonly margin?: number;
@@ -26,7 +26,7 @@ const DEFAULTS: ResolvedRewardOptions = {
   contextTokens: 8,
   secureMass: 1,
   vulnerableMass: 1,
-  minScore: 0.35,
+  minScore: 0.4,
   margin: 0.1,
   hunkWeights: 'size',
   codeBlock: 'first',

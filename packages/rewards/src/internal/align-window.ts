@@ -7,6 +7,8 @@ export interface PatternTokens {
   readonly weights: Float64Array;
   /** Not 0 for a name or type of one side alone, for which an unknown one of the same kind may stand. */
   readonly wild: Uint8Array;
+  /** Per place before token i, for i in [0, tokens]: 1 where answer tokens are likely to come in between, at an edit. */
+  readonly open: Uint8Array;
 }
 
 export interface AnswerTokens {
@@ -29,12 +31,14 @@ export interface Alignment {
 export const WILD_QUALITY = 0.5;
 /** Cost of an answer token, per unit of weight, that lies between aligned ones. */
 const GAP_COST = 0.05;
+/** The same at an edit, so that what was added there is not read as added a token earlier or later. */
+const OPEN_GAP_COST = 0.03;
 /** Above this many cells the alignment is Myers' instead, to stay near-linear. */
 const MAX_CELLS = 1 << 21;
 
 /**
- * The best placement of a whole pattern in answer[low, high): Σ weight · quality of aligned tokens − 0.05 · weight of answer
- * tokens between them; answer tokens before and after are free, pattern tokens may stay unaligned.
+ * The best placement of a whole pattern in answer[low, high): Σ weight · quality of aligned tokens − 0.05 (0.03 at edits) · weight of
+ * answer tokens between them; answer tokens before and after are free, pattern tokens may stay unaligned.
  */
 export function alignWindow(
   pattern: PatternTokens,
@@ -53,7 +57,7 @@ export function alignWindow(
     const id = pattern.ids[i - 1]!;
     const weight = pattern.weights[i - 1]!;
     const wild = pattern.wild[i - 1]!;
-    const gapCost = i < rows ? GAP_COST : 0;
+    const gapCost = i === rows ? 0 : pattern.open[i] === 1 ? OPEN_GAP_COST : GAP_COST;
     current[0] = 0;
     moves[i * stride] = 2;
     for (let j = 1; j <= columns; j++) {

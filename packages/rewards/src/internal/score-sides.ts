@@ -159,7 +159,10 @@ function layOut(
     const distance = common[i] === 0 ? 0 : distanceToEdit(edits, i);
     return tokenWeight(token) * CONTEXT_DECAY ** distance;
   });
+  const open = new Uint8Array(tokens.length + 1);
+  for (const edit of edits) open.fill(1, edit.start, edit.end + 1);
   const pattern: PatternTokens = {
+    open,
     ids: allIds.subarray(start, end),
     weights: Float64Array.from(tokens, tokenWeight),
     wild: wildKinds(hunk, edits, all, start, tokens.length),
@@ -291,33 +294,40 @@ function isPlaced(
 /** Weighs the edits of one side; `other` are the same edits as the other side's alignment sees them. */
 function combine(own: readonly EditMatch[], other: readonly EditMatch[], context: number): SideScore {
   let total = 0;
-  let sum = 0;
+  let present = 0;
+  let presentWeight = 0;
+  let absent = 0;
   let presence = 0;
   const evidence = new Set<number>();
   for (const [e, match] of own.entries()) {
     const rival = other[e]!;
     const size = Math.max(match.weight, rival.weight);
     total += size;
-    sum += size * similarity(match, rival);
-    if (match.weight > 0) presence += match.evidence.length;
+    if (match.weight > 0) {
+      present += size * presentSimilarity(match);
+      presentWeight += size;
+      presence += match.evidence.length;
+    } else if (match.placed) absent += size * absentSimilarity(match, rival);
     for (const index of match.evidence) evidence.add(index);
   }
+  // Where this side also has tokens of its own in the hunk, what it lacks counts only as far as those are there.
+  const absenceShare = presentWeight === 0 ? 1 : present / presentWeight;
   return {
-    score: total === 0 ? 0 : Math.min(1, Math.max(0, context * (sum / total))),
+    score: total === 0 ? 0 : Math.min(1, (context * (present + absenceShare * absent)) / total),
     evidence: [...evidence].sort((a, b) => a - b),
     absenceOnly: presence === 0,
   };
 }
 
+/** matched / weight, lowered to 1 / 1.5 of it by tokens in the place that do not belong there. */
+function presentSimilarity(own: EditMatch): number {
+  return own.matched / own.weight / (1 + EXTRA_PENALTY * Math.min(1, own.extra / own.weight));
+}
+
 /**
- * Present tokens: matched / (weight · (1 + 0.5 · extra / weight)). Absence: (1 − what the rival matched) over the same
- * denominator, so that an unrelated statement in the place does not hide that a check is missing, and a check that is
- * written otherwise does not count as missing.
+ * 1 − the share of the rival's tokens that is there, lowered as for present tokens: an unrelated statement in the place
+ * does not hide that a check is missing, and a check that is written otherwise does not count as missing.
  */
-function similarity(own: EditMatch, rival: EditMatch): number {
-  if (own.weight > 0)
-    return own.matched / own.weight / (1 + EXTRA_PENALTY * Math.min(1, own.extra / own.weight));
-  if (!own.placed) return 0;
-  const rivalShare = rival.matched / rival.weight;
-  return (1 - rivalShare) / (1 + EXTRA_PENALTY * Math.min(1, own.extra / rival.weight));
+function absentSimilarity(own: EditMatch, rival: EditMatch): number {
+  return (1 - rival.matched / rival.weight) / (1 + EXTRA_PENALTY * Math.min(1, own.extra / rival.weight));
 }
