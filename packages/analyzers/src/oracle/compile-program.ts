@@ -8,7 +8,7 @@ import { summarizeCompileError, summarizeRun } from './summarize-run.js';
 export interface OracleLimits {
   /** Wall clock of one driver run. Default 10,000; CPU time is held to `cpuMs`. */
   readonly timeoutMs?: number;
-  /** CPU time of one driver run. Default 2,000. */
+  /** CPU time of one driver run. Default 1,000 (the kernel counts whole seconds). */
   readonly cpuMs?: number;
   /** Resident memory of one driver run, by the sanitizer's own limit. Default 256 MiB. */
   readonly memoryBytes?: number;
@@ -82,7 +82,7 @@ async function runBinary(
     access: 'read-only',
     env: sanitized ? sanitizerEnvironment(mode, memoryBytes) : {},
     timeoutMs: options.timeoutMs ?? 10_000,
-    cpuMs: options.cpuMs ?? 2000,
+    cpuMs: options.cpuMs ?? 1000,
     ...(sanitized ? {} : { memoryBytes }),
     fileSizeBytes: 2 ** 20,
     maxProcesses: 16,
@@ -112,7 +112,7 @@ export async function compileProgram(options: CompileOptions): Promise<CompiledP
         ...['-x', 'none', '-o', 'program', '-lm'],
       ],
       timeoutMs: 20_000,
-      cpuMs: 10_000,
+      cpuMs: 4000,
       memoryBytes: 2 ** 30,
       fileSizeBytes: 16 * 2 ** 20,
       maxProcesses: 32,

@@ -30,6 +30,7 @@ export function summarizeRun(result: SandboxResult): string {
   if (report !== null) return report;
   if (result.timedOut || result.signal === 'SIGXCPU') return 'timeout';
   if (result.outputExceeded) return 'too much output';
+  if (/hard rss limit exhausted/.test(result.stderr)) return 'memory limit';
   if (result.signal !== null) return `killed by ${result.signal}`;
   if (result.exitCode === 0) return 'exited before the driver had finished';
   return `exit ${result.exitCode}`;

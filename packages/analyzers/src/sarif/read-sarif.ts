@@ -28,16 +28,19 @@ function fail(code: string, path: string, message: string, cause?: unknown): Mal
   return new MalformedSarifError({ code, message: `${path}: ${message}`, context: { path }, cause });
 }
 
-/** CWE numbers in the ways that tools write them: `CWE-79`, `external/cwe/cwe-079`, `cwe:79`. */
+/** CWE numbers in the ways that tools write them: `CWE-79`, `external/cwe/cwe-079`, `cwe:79`; the result's own before its rule's. */
 function collectCwes(result: SarifResult, rule: SarifRule | undefined): string[] {
-  const texts = [
-    ...(result.taxa ?? []).map((reference) => reference.id ?? ''),
+  const own = (result.taxa ?? []).map((reference) => reference.id ?? '');
+  const ofRule = [
     ...(rule?.relationships ?? []).map(({ target }) => target.id ?? ''),
     ...(rule?.properties?.tags ?? []),
     ...(result.properties?.tags ?? []),
   ];
-  const numbers = texts.flatMap((text) => /\bcwe[-_:/ ]?0*(\d+)\b/i.exec(text)?.[1] ?? []);
-  return [...new Set(numbers)].map((number) => `CWE-${number}`);
+  const read = (texts: readonly string[]): string[] => [
+    ...new Set(texts.flatMap((text) => /\bcwe[-_:/ ]?0*(\d+)\b/i.exec(text)?.[1] ?? [])),
+  ];
+  const numbers = read(own);
+  return (numbers.length > 0 ? numbers : read(ofRule)).map((number) => `CWE-${number}`);
 }
 
 function findRule(run: SarifRun, result: SarifResult): SarifRule | undefined {

@@ -9,7 +9,9 @@ function describeRule(analyzer: string, findings: readonly LocatedFinding[], id:
   const example = findings.find(({ finding }) => finding.ruleId === id)!.finding;
   const doc = analyzer === rulesAnalyzerName ? ruleDocs.find((rule) => rule.id === id) : undefined;
   const { level, score } = toSarifLevel(doc?.severity ?? example.severity);
-  const cwe = doc?.cwe ?? example.cwe;
+  // A rule speaks for all its results: only what they have in common.
+  const own = findings.filter(({ finding }) => finding.ruleId === id);
+  const cwe = example.cwe.filter((name) => own.every(({ finding }) => finding.cwe.includes(name)));
   return {
     id,
     ...(doc ? { shortDescription: { text: doc.title }, help: { text: doc.help } } : {}),
