@@ -196,7 +196,19 @@ describe('faults', () => {
     expect(arrivals[2]! - arrivals[0]!).toBeGreaterThanOrEqual(140);
   });
 
-  it('says that nothing listens, after bounded retries', async () => {
+  it('says that nothing listens, after two retries, or all of them where the server answered before', async () => {
+    const counts: number[] = [];
+    for (const replies of [[{ kind: 'drop' as const }], [good, { kind: 'drop' as const }]]) {
+      const { ask, requests } = await start(replies, { retries: 4 });
+      if (replies.length > 1) await ask();
+      await expect(ask()).rejects.toMatchObject({ code: 'TEACHER_UNREACHABLE' });
+      counts.push(requests.length);
+      await server!.close();
+    }
+    expect(counts).toEqual([3, 6]);
+  });
+
+  it('names the system error', async () => {
     const { client } = await start([good]);
     await server!.close();
     const ask = client.ask({ stage: 'diagnose', messages: [{ role: 'user', content: 'x' }], schema });

@@ -2,7 +2,12 @@ import { CancelledError, type Clock, InputError, type SrcodeError, systemClock }
 import OpenAI, { APIError } from 'openai';
 import pRetry from 'p-retry';
 import type { z } from 'zod';
-import { TeacherAnswerError, TeacherRateLimitError, TeacherRequestError } from './errors.js';
+import {
+  TeacherAnswerError,
+  TeacherRateLimitError,
+  TeacherRequestError,
+  TeacherUnreachableError,
+} from './errors.js';
 import { buildResponseFormats, type ResponseFormat } from './internal/build-response-formats.js';
 import { adaptDialect, type Dialect } from './internal/dialect.js';
 import { limitedFetch } from './internal/limited-fetch.js';
@@ -21,7 +26,7 @@ export interface TeacherClientOptions {
   readonly model: string;
   /** For the whole answer, headers and body, per attempt. Default 120,000. */
   readonly timeoutMs?: number;
-  /** Attempts after the first. Default 5. */
+  /** Attempts after the first; at most two while the server has never answered. Default 5. */
   readonly retries?: number;
   /** First pause between attempts; doubles, with jitter, up to 60,000. Default 1,000. */
   readonly retryDelayMs?: number;
@@ -118,6 +123,7 @@ class OpenAiTeacher implements TeacherClient {
   readonly #facts: ErrorFacts;
   readonly #clock: Clock;
   #usage: Usage = ZERO_USAGE;
+  #hasAnswered = false;
   /** What the server turned out not to take; learnt from its 400s, kept for later requests. */
   readonly #dialect: Dialect = { formatLevel: 0, tokensField: 'max_tokens', temperature: true, seed: true };
   /** No request starts before this; set by `Retry-After`, shared by all concurrent requests. */
@@ -285,8 +291,11 @@ class OpenAiTeacher implements TeacherClient {
     const attempt = async (): Promise<T> => {
       await waitMs(this.#notBeforeMs - this.#clock.now(), signal);
       try {
-        return await body();
+        const result = await body();
+        this.#hasAnswered = true;
+        return result;
       } catch (error) {
+        if (error instanceof APIError && error.status !== undefined) this.#hasAnswered = true;
         this.#obeyRetryAfter(error);
         throw mapTeacherError(error, this.#facts, signal);
       }
@@ -298,10 +307,10 @@ class OpenAiTeacher implements TeacherClient {
         maxTimeout: 60_000,
         randomize: true,
         signal,
-        shouldRetry: ({ error }) => isRetryable(error as SrcodeError),
+        shouldRetry: ({ error, attemptNumber }) => this.#mayRetry(error as SrcodeError, attemptNumber),
         onFailedAttempt: ({ error, attemptNumber, retriesLeft }) => {
           const failure = error as SrcodeError;
-          if (retriesLeft > 0 && isRetryable(failure))
+          if (retriesLeft > 0 && this.#mayRetry(failure, attemptNumber))
             onRetry?.({ stage, attempt: attemptNumber, code: failure.code, message: failure.message });
         },
       });
@@ -309,6 +318,12 @@ class OpenAiTeacher implements TeacherClient {
       if (signal?.aborted) throw new CancelledError('Cancelled; finished work is kept.', signal.reason);
       throw error;
     }
+  }
+
+  /** A server that has never answered is most likely not there: two retries, then say so. */
+  #mayRetry(failure: SrcodeError, attempt: number): boolean {
+    if (TeacherUnreachableError.isInstance(failure) && !this.#hasAnswered && attempt > 2) return false;
+    return isRetryable(failure);
   }
 
   #obeyRetryAfter(error: unknown): void {
