@@ -1,3 +1,4 @@
+export { type AnswerOptions, createSolver } from './create-solver.js';
 export { BenchmarkInputError } from './errors.js';
 export { extractAnswer } from './extract-answer.js';
 export { readResults, writeResults } from './results-file.js';
@@ -35,6 +36,17 @@ export {
   summarizeArm,
   summarizeSeeds,
 } from './statistics/summarize-arm.js';
+export {
+  assembleProProgram,
+  loadCodeEvalPro,
+  type ProResult,
+  type ProTask,
+  type RunCodeEvalProOptions,
+  runCodeEvalPro,
+} from './suites/code-eval-pro.js';
+export { loadCwEval } from './suites/load-cweval.js';
+export { type LoadCyberSecEvalOptions, loadCyberSecEval } from './suites/load-cyberseceval.js';
+export { loadHumanEvalX } from './suites/load-humaneval-x.js';
 export type { Sample, Score, ScoredInput, Scorer, SolveOptions, Solver } from './types.js';
 export {
   type TaskProblem,

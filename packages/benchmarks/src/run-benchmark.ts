@@ -102,7 +102,7 @@ function combine(input: ScoredInput, scores: readonly Score[], options: RunBench
   const functional = merged.functional ?? null;
   const secure = merged.secure ?? null;
   const details = scores.map(({ detail }) => detail).filter((detail) => typeof detail === 'string');
-  const isJudged = options.oracle !== null && compiled !== null;
+  const isJudged = options.oracle !== null && compiled !== null && input.task.cwe.length > 0;
   return {
     taskId: input.task.id,
     suite: options.suite,

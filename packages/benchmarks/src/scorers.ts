@@ -46,7 +46,8 @@ async function scoreOracle(
   const { language, preamble, driver } = task;
   const verdict = await oracle.evaluate({ language, preamble, driver, code }, signal);
   const { compiled, functional, secure, detail } = verdict;
-  return { compiled, functional, secure, detail };
+  // A task without a weakness has no security test to pass.
+  return { compiled, functional, secure: task.cwe.length === 0 ? null : secure, detail };
 }
 
 function toInput({ task, code }: ScoredInput): AnalyzerInput {

@@ -1,3 +1,4 @@
+import { findFunctions } from '@srcode/code';
 import type { Language } from '@srcode/dataset';
 
 /** What the oracle judges: one answer between the task's own preamble and driver. */
@@ -45,6 +46,14 @@ int main(int argc, char **argv) {
 }
 `;
 
+/** The driver with the `return 0` that C and C++ add to the end of `main` alone, now that it has another name. */
+function closeMain(driver: string): string {
+  const main = findFunctions(driver).find(({ name }) => name === 'main');
+  if (!main) return driver;
+  const brace = driver.lastIndexOf('}', main.bodyEnd);
+  return `${driver.slice(0, brace)} return 0; ${driver.slice(brace)}`;
+}
+
 /**
  * The whole program. The answer's own `main` is renamed, and macros that it defines end with it, so that it cannot
  * rewrite the driver; the driver's `main` is wrapped so that only reaching its end with 0 (or `exit(0)` from the
@@ -68,7 +77,7 @@ export function assembleProgram(program: OracleProgram): string {
     '#undef main',
     head,
     '#line 1 "driver"',
-    program.driver,
+    closeMain(program.driver),
     '#line 1 "harness"',
     harnessTail(takesArguments),
   ].join('\n');

@@ -123,6 +123,13 @@ describe.runIf(detection.available)('the compiled oracle', () => {
     expect(await judge(code)).toMatchObject({ compiled: true, functional: true, secure: true });
   });
 
+  it('takes a driver that falls off the end of main for one that returns 0', async () => {
+    const plain =
+      '#include <assert.h>\nint main(void)\n{\n    char b[4];\n    assert(copy_name(b, 4, "ab") == 0);\n}\n';
+    const verdict = await oracle.evaluate({ preamble, driver: plain, code: secure, language: 'c' });
+    expect(verdict).toMatchObject({ functional: true, secure: true });
+  });
+
   it('shows the compiler no file of the host', async () => {
     const verdict = await judge(`#include "/etc/passwd"\n${secure}`);
     expect(verdict.compiled).toBe(false);
