@@ -13,6 +13,22 @@ export { LlamaModel, listParameterShapes } from './llama-model.js';
 export { type LoadedModel, loadModel } from './load-model.js';
 export { ByteLevelTokenizer, loadTokenizer } from './load-tokenizer.js';
 export {
+  type AttachLoraOptions,
+  attachLora,
+  detachLora,
+  mergeLora,
+  withMergedLora,
+  withoutLora,
+} from './lora/attach-lora.js';
+export {
+  LoraAdapters,
+  type LoraPair,
+  type LoraSettings,
+  type LoraTarget,
+  loraTargets,
+} from './lora/lora-adapters.js';
+export { loadAdapter, saveAdapter } from './lora/peft-files.js';
+export {
   type CreateLlamaConfigOptions,
   createLlamaConfig,
   formatModelConfig,

@@ -21,6 +21,7 @@ export interface LinearAdapters {
   parameters(): ReadonlyMap<string, tf.Variable>;
   /** x·Wᵀ of the layer `name` with its addition, without bias: x [N, in], W [out, in] → [N, out]. */
   linear(x: tf.Tensor2D, weight: tf.Tensor2D, name: string): tf.Tensor2D;
+  dispose(): void;
 }
 
 /** Shapes of all parameters by Hugging Face name, in checkpoint order. Linear weights are [out, in]. */
@@ -53,12 +54,21 @@ export function listParameterShapes(config: ModelConfig): Map<string, readonly n
 export class LlamaModel implements CausalLm {
   readonly config: ModelConfig;
   readonly #parameters: ReadonlyMap<string, tf.Variable>;
+  readonly #ownsParameters: boolean;
   #adapters: LinearAdapters | undefined;
 
-  /** Takes over the given variables; they must be all of `listParameterShapes`, in those shapes. */
-  constructor(config: ModelConfig, parameters: ReadonlyMap<string, tf.Variable>) {
+  /**
+   * A model of the given variables, which must be all of `listParameterShapes`, in those shapes. `dispose` frees them
+   * unless `ownsParameters` is false, as for a view that shares another model's.
+   */
+  constructor(
+    config: ModelConfig,
+    parameters: ReadonlyMap<string, tf.Variable>,
+    options: { readonly ownsParameters?: boolean } = {},
+  ) {
     this.config = config;
     this.#parameters = parameters;
+    this.#ownsParameters = options.ownsParameters ?? true;
   }
 
   parameters(): ReadonlyMap<string, tf.Variable> {
@@ -74,8 +84,15 @@ export class LlamaModel implements CausalLm {
     return this.#adapters;
   }
 
-  /** Puts adapters on the linear layers, or takes them off. Does not own them; `attachLora` calls this. */
+  /** Puts adapters on the linear layers, or takes them off; `dispose` frees those that are on. `attachLora` calls this. */
   setAdapters(adapters: LinearAdapters | undefined): void {
+    if (adapters && this.#adapters) {
+      throw new InputError({
+        code: 'LORA_ATTACHED',
+        message:
+          'Expected a model without adapters, got one that has some. Call detachLora or mergeLora first.',
+      });
+    }
     this.#adapters = adapters;
   }
 
@@ -141,7 +158,9 @@ export class LlamaModel implements CausalLm {
   }
 
   dispose(): void {
-    for (const variable of this.#parameters.values()) variable.dispose();
+    if (this.#ownsParameters) for (const variable of this.#parameters.values()) variable.dispose();
+    this.#adapters?.dispose();
+    this.#adapters = undefined;
   }
 
   #checkIds(ids: Int32Array, length: number): void {

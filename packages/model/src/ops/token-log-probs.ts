@@ -4,14 +4,17 @@ import { callKernel, hasKernel, type Save } from './kernel-call.js';
 /** 2^22 logits (16 MiB) at a time: large enough for full-speed products, small beside the model. */
 const maxChunkLogits = 1 << 22;
 
-function chunkRows(rows: number, vocabSize: number): number {
-  return Math.max(1, Math.min(rows, Math.floor(maxChunkLogits / vocabSize)));
+/** [start, count] of the row chunks of [rows, vocabSize] logits. */
+function listChunks(rows: number, vocabSize: number): [start: number, count: number][] {
+  const size = Math.max(1, Math.floor(maxChunkLogits / vocabSize));
+  const chunks: [number, number][] = [];
+  for (let start = 0; start < rows; start += size) chunks.push([start, Math.min(size, rows - start)]);
+  return chunks;
 }
 
 /** Log-probabilities [n] of `targets` [n] given `logits` [n, V]. */
 function pickLogProbs(logits: tf.Tensor2D, targets: tf.Tensor1D): tf.Tensor1D {
-  const vocabSize = logits.shape[1];
-  const count = logits.shape[0];
+  const [count, vocabSize] = logits.shape;
   const flatIndex = tf.add(tf.mul(tf.range(0, count, 1, 'int32'), vocabSize), targets);
   const picked = tf.gather(tf.reshape(logits, [count * vocabSize]), tf.cast(flatIndex, 'int32'));
   const max = tf.max(logits, 1, true);
@@ -19,11 +22,53 @@ function pickLogProbs(logits: tf.Tensor2D, targets: tf.Tensor1D): tf.Tensor1D {
   return tf.sub(tf.sub(picked, tf.squeeze(max, [1])), logSum) as tf.Tensor1D;
 }
 
+/** The log-probabilities, and what the backward pass wants kept besides the inputs. */
+function forward(hidden: tf.Tensor2D, weight: tf.Tensor2D, targets: tf.Tensor1D): tf.Tensor[] {
+  if (hasKernel('SrcodeLogProbs')) return callKernel('SrcodeLogProbs', { hidden, weight, targets });
+  const [rows, size] = hidden.shape;
+  const parts = listChunks(rows, weight.shape[0]).map(([start, count]) =>
+    tf.tidy(() => {
+      const h = tf.slice(hidden, [start, 0], [count, size]);
+      const logits = tf.matMul(h, weight, false, true) as tf.Tensor2D;
+      return pickLogProbs(logits, tf.slice(targets, start, count));
+    }),
+  );
+  return [tf.concat(parts)];
+}
+
+/** [dHidden] or, with `withWeight`, [dHidden, dWeight]; the logits are computed again. */
+function backward(dy: tf.Tensor1D, saved: readonly tf.Tensor[], withWeight: boolean): tf.Tensor[] {
+  const [hidden, weight, targets, logSums] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor1D, tf.Tensor1D?];
+  if (logSums)
+    return callKernel('SrcodeLogProbsGrad', { hidden, weight, targets, logSums, dy }, { withWeight });
+  const [rows, size] = hidden.shape;
+  const vocabSize = weight.shape[0];
+  const dHidden: tf.Tensor2D[] = [];
+  let dWeight: tf.Tensor2D | undefined;
+  for (const [start, count] of listChunks(rows, vocabSize)) {
+    const [part, partWeight] = tf.tidy(() => {
+      const h = tf.slice(hidden, [start, 0], [count, size]);
+      const probabilities = tf.softmax(tf.matMul(h, weight, false, true));
+      const oneHot = tf.cast(tf.oneHot(tf.slice(targets, start, count), vocabSize), 'float32');
+      const scale = tf.reshape(tf.slice(dy, start, count), [count, 1]);
+      const dLogits = tf.mul(tf.sub(oneHot, probabilities), scale) as tf.Tensor2D;
+      const dW = withWeight ? tf.matMul(dLogits, h, true, false) : undefined;
+      return [tf.matMul(dLogits, weight), dW] as [tf.Tensor2D, tf.Tensor2D | undefined];
+    });
+    dHidden.push(part);
+    if (!partWeight) continue;
+    const previous: tf.Tensor2D | undefined = dWeight;
+    dWeight = previous ? tf.add(previous, partWeight) : partWeight;
+    if (previous) tf.dispose([previous, partWeight]);
+  }
+  return [tf.concat(dHidden), ...(dWeight ? [dWeight] : [])];
+}
+
 /**
  * log softmax(hidden · weightᵀ)[target]: hidden [N, D], weight [V, D], targets [N] int32 → [N] float32, nats.
  *
- * Row chunks keep the logits to 16 MiB whatever N · V is; the gradient computes them again. With
- * `weightTrainable` false no gradient is formed for the weight (zeros are returned for it). Caller disposes.
+ * Row chunks keep the logits to 16 MiB whatever N · V is; the gradient computes them again. With `weightTrainable`
+ * false the weight takes no part in the gradient at all. Caller disposes.
  */
 export function tokenLogProbs(
   hidden: tf.Tensor2D,
@@ -31,84 +76,14 @@ export function tokenLogProbs(
   targets: tf.Tensor1D,
   weightTrainable: boolean,
 ): tf.Tensor1D {
-  const [rows, size] = hidden.shape;
-  const vocabSize = weight.shape[0];
-  if (rows === 0) return tf.zeros([0]);
-  if (hasKernel('SrcodeLogProbs')) return fused(hidden, weight, targets, weightTrainable);
-  const chunk = chunkRows(rows, vocabSize);
+  if (hidden.shape[0] === 0) return tf.zeros([0]);
+  const inputs = weightTrainable ? [hidden, weight] : [hidden];
   return tf.customGrad((...args: unknown[]) => {
-    const [hidden, weight, save] = args as [tf.Tensor2D, tf.Tensor2D, Save];
-    const parts: tf.Tensor1D[] = [];
-    for (let start = 0; start < rows; start += chunk) {
-      const count = Math.min(chunk, rows - start);
-      parts.push(
-        tf.tidy(() => {
-          const h = tf.slice(hidden, [start, 0], [count, size]);
-          const logits = tf.matMul(h, weight, false, true) as tf.Tensor2D;
-          return pickLogProbs(logits, tf.slice(targets, start, count));
-        }),
-      );
-    }
-    save([hidden, weight, targets]);
-    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
-      const [hidden, weight, targets] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor1D];
-      return backward(dy as tf.Tensor1D, hidden, weight, targets, chunk, weightTrainable);
-    };
-    return { value: parts.length === 1 ? parts[0]! : tf.concat(parts), gradFunc };
-  })(hidden, weight) as tf.Tensor1D;
-}
-
-function fused(
-  hidden: tf.Tensor2D,
-  weight: tf.Tensor2D,
-  targets: tf.Tensor1D,
-  weightTrainable: boolean,
-): tf.Tensor1D {
-  return tf.customGrad((...args: unknown[]) => {
-    const [hidden, weight, save] = args as [tf.Tensor2D, tf.Tensor2D, Save];
-    const [value, logSums] = callKernel('SrcodeLogProbs', { hidden, weight, targets });
-    save([hidden, weight, targets, logSums!]);
-    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
-      const [hidden, weight, targets, logSums] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
-      const inputs = { hidden, weight, targets, logSums, dy };
-      const [dHidden, dWeight] = callKernel('SrcodeLogProbsGrad', inputs, { withWeight: weightTrainable });
-      return [dHidden!, dWeight ?? tf.zerosLike(weight)];
-    };
+    const [hidden, save] = [args[0] as tf.Tensor2D, args.at(-1) as Save];
+    const [value, ...kept] = forward(hidden, weight, targets);
+    save([hidden, weight, targets, ...kept]);
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) =>
+      backward(dy as tf.Tensor1D, saved, weightTrainable);
     return { value: value!, gradFunc };
-  })(hidden, weight) as tf.Tensor1D;
-}
-
-function backward(
-  dy: tf.Tensor1D,
-  hidden: tf.Tensor2D,
-  weight: tf.Tensor2D,
-  targets: tf.Tensor1D,
-  chunk: number,
-  weightTrainable: boolean,
-): tf.Tensor[] {
-  const [rows, size] = hidden.shape;
-  const vocabSize = weight.shape[0];
-  const dHidden: tf.Tensor2D[] = [];
-  let dWeight: tf.Tensor2D | undefined;
-  for (let start = 0; start < rows; start += chunk) {
-    const count = Math.min(chunk, rows - start);
-    const [part, partWeight] = tf.tidy(() => {
-      const h = tf.slice(hidden, [start, 0], [count, size]);
-      const probabilities = tf.softmax(tf.matMul(h, weight, false, true));
-      const oneHot = tf.oneHot(tf.slice(targets, start, count), vocabSize) as tf.Tensor2D;
-      const dLogits = tf.mul(
-        tf.sub(tf.cast(oneHot, 'float32'), probabilities),
-        tf.reshape(tf.slice(dy, start, count), [count, 1]),
-      ) as tf.Tensor2D;
-      const dW = weightTrainable ? tf.matMul(dLogits, h, true, false) : undefined;
-      return [tf.matMul(dLogits, weight), dW] as [tf.Tensor2D, tf.Tensor2D | undefined];
-    });
-    dHidden.push(part);
-    if (partWeight) {
-      const previous: tf.Tensor2D | undefined = dWeight;
-      dWeight = previous ? tf.add(previous, partWeight) : partWeight;
-      if (previous) tf.dispose([previous, partWeight]);
-    }
-  }
-  return [dHidden.length === 1 ? dHidden[0]! : tf.concat(dHidden), dWeight ?? tf.zerosLike(weight)];
+  })(...inputs) as tf.Tensor1D;
 }
