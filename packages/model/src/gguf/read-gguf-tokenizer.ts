@@ -23,7 +23,14 @@ const llama3Pattern = (digits: string) =>
 /** How text is cut before merging, by the name that `tokenizer.ggml.pre` gives it: as in the models' tokenizer.json. */
 const preTokenizers: Readonly<Record<string, unknown>> = {
   'gpt-2': gpt2Split,
-  smollm: { type: 'Sequence', pretokenizers: [{ type: 'Digits', individual_digits: true }, gpt2Split] },
+  // published as Digits(individual), which the JavaScript library takes for ASCII digits only; it means \p{N}
+  smollm: {
+    type: 'Sequence',
+    pretokenizers: [
+      { type: 'Split', pattern: { Regex: '\\p{N}' }, behavior: 'Isolated', invert: false },
+      gpt2Split,
+    ],
+  },
   'llama-bpe': splitBy(llama3Pattern('\\p{N}{1,3}')),
   llama3: splitBy(llama3Pattern('\\p{N}{1,3}')),
   qwen2: splitBy(llama3Pattern('\\p{N}')),
