@@ -116,7 +116,8 @@ export function checkFinite(values: Float32Array, name: string, path: string): v
   }
 }
 
-async function loadWeights(directory: string, config: ModelConfig): Promise<LlamaModel> {
+/** The model of `config` with the weights of the directory. Caller disposes. */
+export async function loadWeights(directory: string, config: ModelConfig): Promise<LlamaModel> {
   const files = await openWeights(directory);
   const builder = new ParameterBuilder(config);
   try {

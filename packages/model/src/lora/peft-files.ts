@@ -24,6 +24,17 @@ const fixedFields = {
   layers_to_transform: null,
 } as const;
 
+/** Variants of LoRA that are refused when set to anything. */
+const unsupportedFields = [
+  'alora_invocation_tokens',
+  'layer_replication',
+  'lora_bias',
+  'target_parameters',
+  'trainable_token_indices',
+  'use_bdlora',
+  'use_qalora',
+] as const;
+
 const configSchema = z.looseObject({
   r: z.number().int().positive().max(65536),
   lora_alpha: z.number().positive(),
@@ -103,6 +114,10 @@ async function readSettings(directory: string, stored: ReadonlySet<string>): Pro
         `${field}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(value)}. Not supported.`,
         { field },
       );
+  }
+  for (const field of unsupportedFields) {
+    if (config[field])
+      fail(path, `${field}: expected none, got ${JSON.stringify(config[field])}. Not supported.`, { field });
   }
   for (const field of ['rank_pattern', 'alpha_pattern'] as const) {
     if (Object.keys(config[field] ?? {}).length > 0)
