@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { registerBackend } from './commands/backend.js';
 import { registerBuild } from './commands/dataset/build.js';
 import { registerExport } from './commands/dataset/export.js';
 import { registerImport } from './commands/dataset/import.js';
 import { registerStats } from './commands/dataset/stats.js';
 import { registerValidate } from './commands/dataset/validate.js';
+import { registerDoctor } from './commands/doctor.js';
 import { registerReport } from './commands/report.js';
 import { registerReproduce } from './commands/reproduce.js';
 import { registerLint } from './commands/rewards/lint.js';
@@ -27,6 +29,8 @@ export function createProgram(): Command {
       // Commander exits 1 on bad usage; the contract here is 2.
       process.exit(error.exitCode === 0 ? 0 : 2);
     });
+  registerDoctor(program);
+  registerBackend(program);
   const dataset = program
     .command('dataset')
     .description('import, build, validate, inspect and export datasets');
