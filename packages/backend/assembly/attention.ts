@@ -319,10 +319,11 @@ export function fillCache(
   for (let b = 0; b < batch; b++) {
     const start = i32.load(starts + ((<usize>b) << 2));
     const n = i32.load(ends + ((<usize>b) << 2)) - start;
+    const row = i32.load(targets + ((<usize>b) << 2));
     if (n <= 0) continue;
     for (let kv = 0; kv < kvHeads; kv++) {
       const from = (<usize>((b * length + start) * kRow + kv * d)) << 2;
-      const to = (<usize>((b * kvHeads + kv) * capacity * d)) << 2;
+      const to = (<usize>((row * kvHeads + kv) * capacity * d)) << 2;
       rotateRows(n, d, k + from, kRow, cacheK + to, d, cos, sin, 1, 1);
       copyRows(n, d, v + from, kRow, cacheV + to, d);
     }

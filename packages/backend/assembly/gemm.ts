@@ -243,6 +243,69 @@ export function multiplyPacked(
   }
 }
 
+/** Products of few rows with rows of B are bound by reading B: no packing, four rows of B at a time. */
+const fewRows: i32 = 3;
+
+/** C[i][j] = (or += when `add`) A[i] · B[j], both contiguous along the depth. Row strides in bytes. */
+function dotRows(
+  m: i32,
+  n: i32,
+  k: i32,
+  a: usize,
+  aRow: usize,
+  b: usize,
+  bRow: usize,
+  c: usize,
+  cRow: usize,
+  add: bool,
+): void {
+  const whole = <usize>(k & ~3) << 2;
+  const bytes = <usize>k << 2;
+  for (let j = 0; j < n; j += 4) {
+    const count = min(4, n - j);
+    // Past the last row the first one is read again and its result dropped.
+    const b0 = b + <usize>j * bRow;
+    const b1 = count > 1 ? b0 + bRow : b0;
+    const b2 = count > 2 ? b1 + bRow : b0;
+    const b3 = count > 3 ? b2 + bRow : b0;
+    for (let i = 0; i < m; i++) {
+      const x = a + <usize>i * aRow;
+      let s0 = f32x4.splat(0);
+      let s1 = s0;
+      let s2 = s0;
+      let s3 = s0;
+      let at: usize = 0;
+      for (; at < whole; at += 16) {
+        const v = v128.load(x + at);
+        s0 = f32x4.add(s0, f32x4.mul(v, v128.load(b0 + at)));
+        s1 = f32x4.add(s1, f32x4.mul(v, v128.load(b1 + at)));
+        s2 = f32x4.add(s2, f32x4.mul(v, v128.load(b2 + at)));
+        s3 = f32x4.add(s3, f32x4.mul(v, v128.load(b3 + at)));
+      }
+      const t0 = f32x4.add(v128.shuffle<f32>(s0, s1, 0, 4, 1, 5), v128.shuffle<f32>(s0, s1, 2, 6, 3, 7));
+      const t1 = f32x4.add(v128.shuffle<f32>(s2, s3, 0, 4, 1, 5), v128.shuffle<f32>(s2, s3, 2, 6, 3, 7));
+      let sum = f32x4.add(v128.shuffle<f32>(t0, t1, 0, 1, 4, 5), v128.shuffle<f32>(t0, t1, 2, 3, 6, 7));
+      for (; at < bytes; at += 4) {
+        let last = f32x4.splat(f32.load(b0 + at));
+        last = f32x4.replace_lane(last, 1, f32.load(b1 + at));
+        last = f32x4.replace_lane(last, 2, f32.load(b2 + at));
+        last = f32x4.replace_lane(last, 3, f32.load(b3 + at));
+        sum = f32x4.add(sum, f32x4.mul(f32x4.splat(f32.load(x + at)), last));
+      }
+      const to = c + <usize>i * cRow + (<usize>j << 2);
+      if (count == 4) v128.store(to, add ? f32x4.add(sum, v128.load(to)) : sum);
+      else {
+        for (let r = 0; r < count; r++) {
+          const value = f32x4.extract_lane(sum, 0);
+          const place = to + (<usize>r << 2);
+          f32.store(place, add ? f32.load(place) + value : value);
+          sum = v128.shuffle<f32>(sum, sum, 1, 2, 3, 0);
+        }
+      }
+    }
+  }
+}
+
 /**
  * C [m, n] = op(A) [m, k] · op(B) [k, n], or += when `accumulate`. Strides are in floats: A is read at
  * a[i·aRow + p·aDepth], B at b[p·bDepth + j·bColumn], C at c[i·cRow + j].
@@ -262,6 +325,10 @@ export function gemm(
   accumulate: bool,
   scratch: usize,
 ): void {
+  if (m <= fewRows && aDepth == 1 && bDepth == 1) {
+    dotRows(m, n, k, a, <usize>aRow << 2, b, <usize>bColumn << 2, c, <usize>cRow << 2, accumulate);
+    return;
+  }
   const packedA = scratch + 128;
   const packedB = packedA + (<usize>((blockRows + 4) * min(k, blockDepth)) << 2);
   for (let p = 0; p < k; p += blockDepth) {

@@ -61,6 +61,20 @@ describe('matMul', () => {
     );
   });
 
+  it('equals the definition for few rows, which take a path of their own', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 4 }), side, side, (m, k, n) => {
+        tf.tidy(() => {
+          const rng = Rng.fromSeed(`${m},${k},${n}`);
+          const [a, b] = [random(rng, [m, k]), random(rng, [n, k])];
+          const want = productByDefinition(a, b, false, true).flat();
+          expect(maxDifference(tf.matMul(a, b, false, true).dataSync(), want)).toBeLessThan(1e-4);
+        });
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   it('spans several depth and row blocks', () => {
     tf.tidy(() => {
       const rng = Rng.fromSeed(1);
