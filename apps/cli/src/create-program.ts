@@ -7,6 +7,7 @@ import { registerImport } from './commands/dataset/import.js';
 import { registerStats } from './commands/dataset/stats.js';
 import { registerValidate } from './commands/dataset/validate.js';
 import { registerDoctor } from './commands/doctor.js';
+import { registerGenerate } from './commands/generate.js';
 import { registerReport } from './commands/report.js';
 import { registerReproduce } from './commands/reproduce.js';
 import { registerLint } from './commands/rewards/lint.js';
@@ -44,6 +45,7 @@ export function createProgram(): Command {
   registerLint(rewards);
   registerShow(rewards);
   registerServe(rewards);
+  registerGenerate(program);
   registerTeacher(program);
   registerReport(program);
   registerReproduce(program);
