@@ -1,5 +1,6 @@
 // Compiles assembly/ to WebAssembly and writes it as base64 to src/wasm-kernels/binary.ts. `--check` only compares.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 
@@ -33,7 +34,7 @@ export async function compileKernels() {
     {
       readFile: (name, base) => {
         try {
-          return readFileSync(`${base ?? root}/${name}`, 'utf8');
+          return readFileSync(resolve(root, base ?? '.', name), 'utf8');
         } catch {
           return null;
         }
