@@ -131,15 +131,17 @@ describe.each(['wasm', 'cpu'] satisfies BackendName[])('a Llama on %s', (backend
     });
   });
 
-  it('keeps the number of tensors flat over 100 steps', () => {
+  const steps = backend === 'wasm' ? 100 : 10;
+  it(`keeps the number of tensors flat over ${steps} steps`, () => {
     lossAndGradients(model, batchOf(1));
     const before = tf.memory();
-    for (let i = 0; i < 100; i++) lossAndGradients(model, createTokenBatch([[1, 2, 3, 4]]));
+    for (let i = 0; i < steps; i++) lossAndGradients(model, createTokenBatch([[1, 2, 3, 4]]));
     expect(tf.memory().numTensors).toBe(before.numTensors);
     expect(tf.memory().numBytes).toBe(before.numBytes);
   });
 
-  it('gives gradients that agree with finite differences', () => {
+  // The gradients on `cpu` are compared with these below.
+  it.runIf(backend === 'wasm')('gives gradients that agree with finite differences', () => {
     const batch = batchOf(4);
     const { gradients } = lossAndGradients(model, batch);
     const rng = Rng.fromSeed(9);
