@@ -18,6 +18,8 @@ export {
   whiten,
 } from './maths/whiten.js';
 export { type MetricsEvent, toMetricsRecord } from './metrics/metrics.js';
+export { TensorBoardWriter } from './metrics/tensorboard.js';
+export { trimJsonl } from './metrics/trim-jsonl.js';
 export { AdamW, type AdamWOptions } from './optimizer/adamw.js';
 export { ValueHead } from './optimizer/value-head.js';
 export {
