@@ -159,21 +159,11 @@ const fusedKernels: Readonly<Record<string, Kernel>> = {
   },
 };
 
-/** Names of the fused kernels. */
-export const fusedKernelNames: readonly string[] = Object.keys(fusedKernels);
-
 // The types of Node 20 name the `WebAssembly` namespace without its classes, and `lib.dom` is not for a library.
 const webAssembly = (globalThis as unknown as { WebAssembly: WebAssemblyClasses }).WebAssembly;
 interface WebAssemblyClasses {
   readonly Module: new (bytes: Uint8Array) => object;
   readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
-}
-
-let active: KernelHeap | undefined;
-
-/** The heap of the wasm backend with our kernels, or undefined when another backend is in use. */
-export function activeKernelHeap(): KernelHeap | undefined {
-  return active && tf.getBackend() === 'wasm' ? active : undefined;
 }
 
 /** Instantiates our kernels in the memory of tfjs's wasm backend and registers them there. Call once, when it is set. */
@@ -184,7 +174,6 @@ export function registerWasmKernels(backend: WasmBackend): void {
     env: { memory, log: Math.log },
   });
   const heap = new KernelHeap(backend, exports as KernelExports);
-  active = heap;
   registerGather(heap);
   for (const [kernelName, kernel] of Object.entries({ ...standardKernels, ...fusedKernels })) {
     if (tf.getKernel(kernelName, 'wasm')) tf.unregisterKernel(kernelName, 'wasm');
