@@ -8,7 +8,6 @@ import type {
 
 /** Arms of the comparison, in the order in which tables show them. */
 export const armNames = ['base', 'sft', 'ppo-instance', 'ppo-line', 'ppo-token'] as const;
-export type ArmName = (typeof armNames)[number];
 export type Placement = 'instance' | 'line' | 'token';
 
 export interface TrainingPlan {

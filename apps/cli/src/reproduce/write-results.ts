@@ -4,7 +4,6 @@ import {
   type ArmEntry,
   type ArmSummary,
   compareArms,
-  readResults,
   summarizeArm,
   summarizeSeeds,
   writeResults,
@@ -95,5 +94,3 @@ export async function writeReports(
   await writeFileAtomic(markdown, renderMarkdownReport(input));
   return { html, markdown };
 }
-
-export { readResults };

@@ -24,8 +24,6 @@ export const stringNames = ['str', 's', 'text', 'line'] as const;
 export const tableNames = ['tbl', 'arr', 'map', 'list'] as const;
 /** Pointers to a structure that holds state. */
 export const stateNames = ['st', 'q', 'ctx', 'self'] as const;
-/** Temporary locals. */
-export const localNames = ['tmp', 'p', 'cur', 'r'] as const;
 
 /** Last part of a function name, and what a prompt calls the thing. */
 export const nouns = [
