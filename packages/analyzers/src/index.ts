@@ -37,14 +37,9 @@ export {
   rulesAnalyzerName,
 } from './rules/create-rules-analyzer.js';
 export type { RuleDoc } from './rules/types.js';
-export {
-  createSandbox,
-  type Sandbox,
-  type SandboxOptions,
-  type SandboxWorkDir,
-  type WorkDirRun,
-} from './sandbox/create-sandbox.js';
+export { createSandbox, type Sandbox, type SandboxWorkDir } from './sandbox/create-sandbox.js';
 export { detectSandbox } from './sandbox/detect-sandbox.js';
+export type { SandboxOptions, WorkDirRun, WorkDirStep } from './sandbox/run-context.js';
 export { type RunSandboxedOptions, runSandboxed } from './sandbox/run-sandboxed.js';
 export type { SandboxLevel, SandboxLimits, SandboxReport, SandboxResult } from './sandbox/types.js';
 export {

@@ -1,12 +1,14 @@
 import type { SandboxWorkDir } from '../sandbox/create-sandbox.js';
+import type { WorkDirStep } from '../sandbox/run-context.js';
 import type { SandboxResult } from '../sandbox/types.js';
 import { assembleProgram, type OracleProgram, passStatus } from './assemble-program.js';
 import { type Compiler, compilerPath } from './detect-compiler.js';
+import type { HeaderCache } from './precompile-headers.js';
 import { screenAnswer } from './screen-answer.js';
 import { summarizeCompileError, summarizeRun } from './summarize-run.js';
 
 export interface OracleLimits {
-  /** Wall clock of one driver run. Default 10,000; CPU time is held to `cpuMs`. */
+  /** Wall clock of one driver run. Default 5,000; CPU time is held to `cpuMs`. */
   readonly timeoutMs?: number;
   /** CPU time of one driver run. Default 1,000 (the kernel counts whole seconds). */
   readonly cpuMs?: number;
@@ -17,6 +19,8 @@ export interface OracleLimits {
 export interface CompileOptions extends OracleLimits {
   readonly compiler: Compiler;
   readonly program: OracleProgram;
+  /** Precompiled headers, for speed. Default: none. */
+  readonly headers?: HeaderCache;
   /** AddressSanitizer, LeakSanitizer and UBSan. Default true. */
   readonly sanitize?: boolean;
   readonly signal?: AbortSignal;
@@ -51,7 +55,6 @@ export function compileFlags(
 ): string[] {
   return [
     ...(compiler.kind === 'gcc' ? fixedFlags : clangFlags),
-    ...['-x', language === 'c' ? 'c' : 'c++'],
     language === 'c' ? '-std=gnu17' : '-std=gnu++17',
     ...(sanitize ? sanitizeFlags : []),
     ...compiler.extraFlags,
@@ -69,26 +72,56 @@ function sanitizerEnvironment(mode: 'function' | 'security', memoryBytes: number
   };
 }
 
-async function runBinary(
-  workDir: SandboxWorkDir,
-  mode: 'function' | 'security',
-  options: CompileOptions,
-): Promise<SandboxResult> {
+function runStep(mode: 'function' | 'security', options: CompileOptions): WorkDirStep {
   const sanitized = options.sanitize ?? true;
   const memoryBytes = options.memoryBytes ?? 256 * 2 ** 20;
-  return workDir.run({
+  return {
     command: './program',
     args: [mode],
     access: 'read-only',
     env: sanitized ? sanitizerEnvironment(mode, memoryBytes) : {},
-    timeoutMs: options.timeoutMs ?? 10_000,
+    timeoutMs: options.timeoutMs ?? 5000,
     cpuMs: options.cpuMs ?? 1000,
     ...(sanitized ? {} : { memoryBytes }),
     fileSizeBytes: 2 ** 20,
     maxProcesses: 16,
     maxOutputBytes: 256 * 1024,
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-  });
+  };
+}
+
+function compileStep(options: CompileOptions, header: string | null): WorkDirStep {
+  const { compiler, program } = options;
+  return {
+    command: compilerPath(compiler, program.language),
+    args: [
+      ...compileFlags(compiler, program.language, options.sanitize ?? true),
+      ...(header === null ? [] : ['-include', header]),
+      ...['-x', program.language === 'c' ? 'c' : 'c++', 'program.c'],
+      ...['-x', 'none', '-o', 'program', '-lm'],
+    ],
+    timeoutMs: 15_000,
+    cpuMs: 4000,
+    memoryBytes: 2 ** 30,
+    fileSizeBytes: 16 * 2 ** 20,
+    maxProcesses: 32,
+    maxOutputBytes: 64 * 1024,
+    stopOnFailure: true,
+  };
+}
+
+function toDriverRun(result: SandboxResult): DriverRun {
+  const passed = result.exitCode === passStatus;
+  return { passed, detail: passed ? null : summarizeRun(result), timedOut: result.timedOut };
+}
+
+async function openProgram(
+  options: CompileOptions,
+): Promise<{ workDir: SandboxWorkDir; compile: WorkDirStep }> {
+  const { compiler, program, headers } = options;
+  const flags = compileFlags(compiler, program.language, options.sanitize ?? true);
+  const header = (await headers?.find(program.preamble, program.language, flags)) ?? null;
+  const compile = compileStep(options, header);
+  return { workDir: await compiler.sandbox.openWorkDir({ 'program.c': assembleProgram(program) }), compile };
 }
 
 /**
@@ -97,41 +130,47 @@ async function runBinary(
  * `CancelledError`, and `ToolMissingError` for C++ without a C++ compiler.
  */
 export async function compileProgram(options: CompileOptions): Promise<CompiledProgram> {
-  const { compiler, program } = options;
-  const refusal = screenAnswer(program.code);
+  const refusal = screenAnswer(options.program.code);
   if (refusal !== null) return { compiled: false, detail: refusal, timedOut: false };
-  const path = compilerPath(compiler, program.language);
-  const workDir = await compiler.sandbox.openWorkDir({ 'program.c': assembleProgram(program) });
+  const signal = options.signal === undefined ? {} : { signal: options.signal };
+  const { workDir, compile } = await openProgram(options);
   let kept = false;
   try {
-    const result = await workDir.run({
-      command: path,
-      args: [
-        ...compileFlags(compiler, program.language, options.sanitize ?? true),
-        'program.c',
-        ...['-x', 'none', '-o', 'program', '-lm'],
-      ],
-      timeoutMs: 20_000,
-      cpuMs: 4000,
-      memoryBytes: 2 ** 30,
-      fileSizeBytes: 16 * 2 ** 20,
-      maxProcesses: 32,
-      maxOutputBytes: 64 * 1024,
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-    });
+    const result = await workDir.run({ ...compile, ...signal });
     if (result.exitCode !== 0)
       return { compiled: false, detail: summarizeCompileError(result), timedOut: result.timedOut };
     kept = true;
     return {
       compiled: true,
-      run: async (mode) => {
-        const run = await runBinary(workDir, mode, options);
-        const passed = run.exitCode === passStatus;
-        return { passed, detail: passed ? null : summarizeRun(run), timedOut: run.timedOut };
-      },
+      run: async (mode) => toDriverRun(await workDir.run({ ...runStep(mode, options), ...signal })),
       dispose: () => workDir.dispose(),
     };
   } finally {
     if (!kept) await workDir.dispose();
+  }
+}
+
+/** Outcome of building a program and running its driver both ways. */
+export type JudgedProgram =
+  | { readonly compiled: false; readonly detail: string; readonly timedOut: boolean }
+  | { readonly compiled: true; readonly functional: DriverRun; readonly secure: DriverRun };
+
+/** As `compileProgram` and both runs, in one go: where the sandbox allows, in one set of namespaces. */
+export async function judgeProgram(options: CompileOptions): Promise<JudgedProgram> {
+  const refusal = screenAnswer(options.program.code);
+  if (refusal !== null) return { compiled: false, detail: refusal, timedOut: false };
+  const { workDir, compile } = await openProgram(options);
+  try {
+    const steps = [compile, runStep('function', options), runStep('security', options)];
+    const [built, functional, secure] = await workDir.runSteps(steps, options.signal);
+    if (built?.exitCode !== 0 || !functional || !secure)
+      return {
+        compiled: false,
+        detail: built ? summarizeCompileError(built) : 'compiler did not start',
+        timedOut: built?.timedOut ?? true,
+      };
+    return { compiled: true, functional: toDriverRun(functional), secure: toDriverRun(secure) };
+  } finally {
+    await workDir.dispose();
   }
 }

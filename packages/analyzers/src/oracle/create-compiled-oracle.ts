@@ -4,8 +4,9 @@ import { ToolMissingError } from '../errors.js';
 import { createLimiter } from '../internal/create-limiter.js';
 import type { SandboxReport } from '../sandbox/types.js';
 import { assembleProgram, type OracleProgram } from './assemble-program.js';
-import { compileFlags, compileProgram, type OracleLimits } from './compile-program.js';
+import { compileFlags, judgeProgram, type OracleLimits } from './compile-program.js';
 import { type Compiler, detectCompiler } from './detect-compiler.js';
+import { createHeaderCache, type HeaderCache } from './precompile-headers.js';
 import { type Verdict, VerdictCache } from './verdict-cache.js';
 
 /** Bump when flags, harness or limits change what a verdict means. */
@@ -39,40 +40,37 @@ export interface CompiledOracle {
 async function judge(
   options: CompiledOracleOptions,
   compiler: Compiler,
+  headers: HeaderCache,
   program: OracleProgram,
   signal: AbortSignal | undefined,
 ): Promise<{ verdict: Verdict; stable: boolean }> {
-  const built = await compileProgram({
+  const judged = await judgeProgram({
     compiler,
+    headers,
     program,
     ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
     ...(options.cpuMs === undefined ? {} : { cpuMs: options.cpuMs }),
     ...(options.memoryBytes === undefined ? {} : { memoryBytes: options.memoryBytes }),
     ...(signal === undefined ? {} : { signal }),
   });
-  if (!built.compiled) {
-    const verdict = { compiled: false, functional: false, secure: null, detail: built.detail };
-    return { verdict, stable: !built.timedOut };
+  if (!judged.compiled) {
+    const verdict = { compiled: false, functional: false, secure: null, detail: judged.detail };
+    return { verdict, stable: !judged.timedOut };
   }
-  try {
-    const functional = await built.run('function');
-    const secure = await built.run('security');
-    const details = [
-      functional.detail === null ? null : `function: ${functional.detail}`,
-      secure.detail === null ? null : `security: ${secure.detail}`,
-    ].filter((detail) => detail !== null);
-    return {
-      verdict: {
-        compiled: true,
-        functional: functional.passed,
-        secure: secure.passed,
-        detail: details.length === 0 ? null : details.join('; '),
-      },
-      stable: !functional.timedOut && !secure.timedOut,
-    };
-  } finally {
-    await built.dispose();
-  }
+  const { functional, secure } = judged;
+  const details = [
+    functional.detail === null ? null : `function: ${functional.detail}`,
+    secure.detail === null ? null : `security: ${secure.detail}`,
+  ].filter((detail) => detail !== null);
+  return {
+    verdict: {
+      compiled: true,
+      functional: functional.passed,
+      secure: secure.passed,
+      detail: details.length === 0 ? null : details.join('; '),
+    },
+    stable: !functional.timedOut && !secure.timedOut,
+  };
 }
 
 /**
@@ -83,6 +81,7 @@ export async function createCompiledOracle(options: CompiledOracleOptions = {}):
   const compiler = options.compiler ?? (await requireCompiler());
   const cache = await VerdictCache.open(options.cacheDir);
   const limit = createLimiter(options.concurrency ?? availableParallelism());
+  const headers = createHeaderCache(compiler);
   const inFlight = new Map<string, Promise<Verdict>>();
   let evaluated = 0;
   let cacheHits = 0;
@@ -101,7 +100,7 @@ export async function createCompiledOracle(options: CompiledOracleOptions = {}):
   const start = async (key: string, program: OracleProgram, signal?: AbortSignal): Promise<Verdict> =>
     limit(async () => {
       throwIfCancelled(signal);
-      const { verdict, stable } = await judge(options, compiler, program, signal);
+      const { verdict, stable } = await judge(options, compiler, headers, program, signal);
       // A wall-clock timeout may be the machine's fault: it is told, and not remembered.
       if (stable) await cache.set(key, verdict);
       return verdict;

@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
-import { access, constants, realpath } from 'node:fs/promises';
+import { access, chmod, constants, mkdtemp, realpath } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import type { Language } from '@srcode/dataset';
 import { ToolMissingError } from '../errors.js';
 import { createSandbox, type Sandbox } from '../sandbox/create-sandbox.js';
 import { detectSandbox } from '../sandbox/detect-sandbox.js';
+import { removeAtExit } from '../sandbox/prepare-root.js';
 import type { SandboxReport } from '../sandbox/types.js';
 
 /** A C compiler that was seen to build and run a sanitized program inside the sandbox. */
@@ -21,6 +23,8 @@ export interface Compiler {
   /** Flags beyond the fixed ones that this compiler was seen to take: a faster linker, a pattern for uninitialised variables. */
   readonly extraFlags: readonly string[];
   readonly sandbox: Sandbox;
+  /** Host folder that its runs see read-only, for precompiled headers; null for none. */
+  readonly sharedDir: string | null;
   readonly sandboxReport: SandboxReport;
 }
 
@@ -84,7 +88,14 @@ async function tryCompiler(
 ): Promise<Compiler | null> {
   const home = dirname(dirname(await realpath(cPath)));
   const outsideUsr = !home.startsWith('/usr') && home !== '/' && existsSync(home);
-  const sandbox = createSandbox({ level: report.level, readOnlyPaths: outsideUsr ? [home] : [] });
+  const sharedDir = await mkdtemp(join(tmpdir(), 'srcode-headers-'));
+  removeAtExit(sharedDir);
+  await chmod(sharedDir, 0o755);
+  const sandbox = createSandbox({
+    level: report.level,
+    readOnlyPaths: outsideUsr ? [home] : [],
+    sharedDir,
+  });
   const workDir = await sandbox.openWorkDir({});
   let version: string;
   try {
@@ -105,7 +116,17 @@ async function tryCompiler(
     extraFlags.push(linker);
     break;
   }
-  return { kind, cPath, cppPath, version, sanitizers, extraFlags, sandbox, sandboxReport: report };
+  return {
+    kind,
+    cPath,
+    cppPath,
+    version,
+    sanitizers,
+    extraFlags,
+    sandbox,
+    sharedDir,
+    sandboxReport: report,
+  };
 }
 
 async function detect(): Promise<CompilerDetection> {

@@ -3,6 +3,9 @@ import type { SandboxLevel } from './types.js';
 /** Where a program's files are inside a sandbox with a private root. */
 export const insideWorkDir = '/work';
 
+/** Where the folder shared by all runs is inside a sandbox with a private root. */
+export const insideSharedDir = '/shared';
+
 export interface PlanOptions {
   readonly level: SandboxLevel;
   /** Absolute host path of the private folder with the program's files. */
@@ -16,8 +19,8 @@ export interface PlanOptions {
   readonly maxProcesses: number;
   /** User id to run under; null when this process may not change it. */
   readonly uid: number | null;
-  /** Host folders shown read-only at the same path, e.g. a compiler outside /usr. */
-  readonly readOnlyPaths: readonly string[];
+  /** Host folder shown read-only at `insideSharedDir`; null for none. */
+  readonly sharedDir: string | null;
 }
 
 export interface UnsharePaths {
@@ -55,7 +58,11 @@ function escapeFstab(path: string): string {
 }
 
 /** The mount table of one run; `exists` tells which optional host paths are there. */
-export function buildFstab(options: PlanOptions, root: string, exists: readonly string[]): string {
+export function buildFstab(
+  options: Pick<PlanOptions, 'workDir' | 'workDirAccess' | 'sharedDir'>,
+  root: string,
+  exists: readonly string[],
+): string {
   const access = options.workDirAccess === 'read-only' ? 'bind,ro' : 'bind';
   const rows: [string, string, string, string][] = [
     ['/usr', '/usr', 'none', 'bind,ro'],
@@ -69,6 +76,9 @@ export function buildFstab(options: PlanOptions, root: string, exists: readonly 
     ['proc', '/proc', 'proc', 'nosuid,nodev,noexec'],
     ['tmpfs', '/tmp', 'tmpfs', 'size=32m,nr_inodes=4096,nosuid,nodev,mode=1777'],
     [options.workDir, insideWorkDir, 'none', access],
+    ...(options.sharedDir === null
+      ? []
+      : [[options.sharedDir, insideSharedDir, 'none', 'bind,ro'] as [string, string, string, string]]),
   ];
   const lines = rows.map(([from, to, type, flags]) =>
     [escapeFstab(from), escapeFstab(`${root}${to}`), type, flags, '0', '0'].join(' '),
@@ -93,12 +103,19 @@ exit $?
 
 const enterScript = `cd ${insideWorkDir} && exec "$@"`;
 
+/** What starts the script that is process 1 of fresh namespaces; it dies with us. */
+export function unsharePrefix(uid: number | null): string[] {
+  return [
+    ...['setpriv', '--pdeathsig', 'KILL', 'unshare'],
+    ...(uid === null ? ['--map-root-user'] : []),
+    ...['--mount', '--net', '--pid', '--ipc', '--uts', '--fork', '--kill-child'],
+  ];
+}
+
 function buildUnshare(options: PlanOptions, paths: UnsharePaths): string[] {
   const dropsCapabilities = options.uid === null ? ['--bounding-set=-all', '--inh-caps=-all'] : [];
   return [
-    ...['setpriv', '--pdeathsig', 'KILL', 'unshare'],
-    ...(options.uid === null ? ['--map-root-user'] : []),
-    ...['--mount', '--net', '--pid', '--ipc', '--uts', '--fork', '--kill-child'],
+    ...unsharePrefix(options.uid),
     ...['sh', '-c', unshareScript, 'sh', paths.root, paths.fstab, paths.failure],
     options.uid === null ? '-' : String(options.uid),
     ...['setpriv', '--no-new-privs', ...dropsCapabilities, '--'],
@@ -118,6 +135,7 @@ function buildBubblewrap(options: PlanOptions, exists: readonly string[]): strin
     ...['--ro-bind', '/usr', '/usr'],
     ...usrLinks.flatMap((name) => ['--ro-bind-try', `/${name}`, `/${name}`]),
     ...exists.flatMap((path) => ['--ro-bind', path, path]),
+    ...(options.sharedDir === null ? [] : ['--ro-bind', options.sharedDir, insideSharedDir]),
     ...['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp'],
     options.workDirAccess === 'read-only' ? '--ro-bind' : '--bind',
     ...[options.workDir, insideWorkDir, '--chdir', insideWorkDir, '--'],
@@ -132,8 +150,8 @@ function buildBubblewrap(options: PlanOptions, exists: readonly string[]): strin
  */
 const limitsScript = `
 cpu=$1; blocks=$2; processes=$3; kib=$4; shift 4
-ulimit -c 0; ulimit -t "$cpu"; ulimit -f "$blocks"; ulimit -n 256
-ulimit -u "$processes" 2>/dev/null || ulimit -p "$processes" 2>/dev/null
+ulimit -c 0 && ulimit -t "$cpu" && ulimit -f "$blocks" && ulimit -n 256 || exit 125
+{ ulimit -u "$processes" || ulimit -p "$processes"; } 2>/dev/null || exit 125
 [ "$kib" = - ] || ulimit -v "$kib" 2>/dev/null
 exec "$@"
 `;

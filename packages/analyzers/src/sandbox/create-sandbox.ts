@@ -1,52 +1,46 @@
-import { chmod, chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, isAbsolute, join, normalize } from 'node:path';
 import { InputError } from '@srcode/core';
-import { SandboxFailedError } from '../errors.js';
-import { type RunProcessResult, runProcess } from '../internal/run-process.js';
-import { buildCommand, buildFstab, type PlanOptions } from './build-command.js';
+import { runProcess } from '../internal/run-process.js';
+import { buildCommand, buildFstab, insideSharedDir, type PlanOptions } from './build-command.js';
 import { decodeExit } from './decode-exit.js';
-import { type PreparedRoot, prepareRoot } from './prepare-root.js';
-import type { SandboxLevel, SandboxLimits, SandboxResult } from './types.js';
-
-export interface WorkDirRun extends SandboxLimits {
-  readonly command: string;
-  readonly args: readonly string[];
-  /** Added to the scrubbed environment (`PATH`, `HOME`, `TMPDIR`, `LC_ALL` only). */
-  readonly env?: Readonly<Record<string, string>>;
-  /** `read-only` is enforced where the level isolates the file system. Default `read-write`. */
-  readonly access?: 'read-only' | 'read-write';
-  readonly stdin?: string;
-  readonly signal?: AbortSignal;
-}
+import { prepareRoot } from './prepare-root.js';
+import {
+  cpuSecondsOf,
+  type RunContext,
+  type SandboxOptions,
+  sandboxDefaults,
+  scrubbedEnvironment,
+  throwIfSetupFailed,
+  type WorkDirRun,
+  type WorkDirStep,
+} from './run-context.js';
+import { runScriptedSteps } from './run-scripted-steps.js';
+import type { SandboxLevel, SandboxResult } from './types.js';
 
 /** A private folder whose files programs of one origin see as their working directory. */
 export interface SandboxWorkDir {
   /** Host path. Files in it may be written by hostile programs: do not trust names or links. */
   readonly path: string;
   run(options: WorkDirRun): Promise<SandboxResult>;
+  /**
+   * Results of programs run one after the other, up to the first that fails and has `stopOnFailure`. Isolated from each
+   * other as separate runs are; where the level is `unshare`, one set of namespaces serves them all, which is faster.
+   * Steps that write must come before steps that only read.
+   */
+  runSteps(steps: readonly WorkDirStep[], signal?: AbortSignal): Promise<SandboxResult[]>;
   /** Removes the folder. */
   dispose(): Promise<void>;
-}
-
-export interface SandboxOptions {
-  readonly level: SandboxLevel;
-  /** Host folders outside /usr to show read-only, e.g. of a compiler in /opt. */
-  readonly readOnlyPaths?: readonly string[];
 }
 
 /** A sandbox at one level; cheap to keep, shared by many runs. */
 export interface Sandbox {
   readonly level: SandboxLevel;
+  /** Where programs find `sharedDir`; null without one. */
+  readonly sharedPath: string | null;
   openWorkDir(files: Readonly<Record<string, string>>): Promise<SandboxWorkDir>;
 }
-
-const defaults = {
-  timeoutMs: 10_000,
-  fileSizeBytes: 16 * 1024 * 1024,
-  maxProcesses: 32,
-  maxOutputBytes: 1024 * 1024,
-};
 
 /** User ids that no account has; each run in flight has its own, so that process limits count that run alone. */
 const firstUid = 1_800_000_000;
@@ -58,8 +52,8 @@ function takeUid(): number {
   return firstUid + (process.pid % 65_536) * uidSlots + slot;
 }
 
+/** Threads of this user on the machine: without namespaces, process limits count them all. */
 async function countOwnThreads(): Promise<number> {
-  const { readdir } = await import('node:fs/promises');
   const uid = process.getuid?.() ?? -1;
   let count = 0;
   for (const name of await readdir('/proc').catch(() => [] as string[])) {
@@ -80,110 +74,102 @@ function checkFileName(name: string): void {
     });
 }
 
+async function runOne({ options, prepared, base, uid }: RunContext, job: WorkDirRun): Promise<SandboxResult> {
+  const { level } = options;
+  const { root, exists } = prepared;
+  const maxProcesses = job.maxProcesses ?? sandboxDefaults.maxProcesses;
+  const countsAllOfUser = level === 'limits-only' && uid === null;
+  const plan: PlanOptions = {
+    level,
+    workDir: join(base, 'work'),
+    workDirAccess: job.access ?? 'read-write',
+    command: job.command,
+    args: job.args,
+    cpuSeconds: cpuSecondsOf(job),
+    memoryBytes: job.memoryBytes,
+    fileSizeBytes: job.fileSizeBytes ?? sandboxDefaults.fileSizeBytes,
+    maxProcesses: countsAllOfUser ? maxProcesses + (await countOwnThreads()) : maxProcesses,
+    uid,
+    sharedDir: options.sharedDir ?? null,
+  };
+  // Two runs in one folder may differ in access.
+  const paths = { root, fstab: join(base, `fstab-${plan.workDirAccess}`), failure: join(base, 'failure') };
+  if (level === 'unshare') await writeFile(paths.fstab, buildFstab(plan, root, exists));
+  const [command, ...args] = buildCommand(plan, paths, exists);
+  const result = await runProcess({
+    command: command!,
+    args,
+    cwd: plan.workDir,
+    env: { ...scrubbedEnvironment(level === 'limits-only' ? plan.workDir : '/tmp'), ...job.env },
+    timeoutMs: job.timeoutMs ?? sandboxDefaults.timeoutMs,
+    maxOutputBytes: job.maxOutputBytes ?? sandboxDefaults.maxOutputBytes,
+    ...(job.stdin === undefined ? {} : { stdin: job.stdin }),
+    ...(level === 'limits-only' && uid !== null ? { uid, gid: uid } : {}),
+    ...(job.signal === undefined ? {} : { signal: job.signal }),
+  });
+  await throwIfSetupFailed(level, result, paths.failure);
+  const { stdout, stderr, timedOut, outputExceeded } = result;
+  return { ...decodeExit(result), stdout, stderr, timedOut, outputExceeded };
+}
+
+/** One run per step; also finishes a scripted sequence that the wall clock ended early. */
+async function runSteps(
+  context: RunContext,
+  steps: readonly WorkDirStep[],
+  signal: AbortSignal | undefined,
+): Promise<SandboxResult[]> {
+  const results = context.options.level === 'unshare' ? await runScriptedSteps(context, steps, signal) : [];
+  for (let index = results.length; index < steps.length; index++) {
+    const previous = results.at(-1);
+    if (previous && previous.exitCode !== 0 && steps[index - 1]!.stopOnFailure) break;
+    results.push(await runOne(context, { ...steps[index]!, ...(signal === undefined ? {} : { signal }) }));
+  }
+  return results;
+}
+
+async function writeFiles(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(folder, name);
+    if (name.includes('/')) await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, text, { mode: 0o644 });
+  }
+}
+
 /** A sandbox at the given level. Use `detectSandbox` to learn which levels this machine has. */
 export function createSandbox(options: SandboxOptions): Sandbox {
-  const { level } = options;
   const isRoot = process.getuid?.() === 0;
-  let prepared: Promise<PreparedRoot> | undefined;
-
-  const run = async (base: string, uid: number | null, job: WorkDirRun): Promise<SandboxResult> => {
-    prepared ??= prepareRoot(options.readOnlyPaths ?? []);
-    const { root, exists } = await prepared;
-    const timeoutMs = job.timeoutMs ?? defaults.timeoutMs;
-    const maxProcesses = job.maxProcesses ?? defaults.maxProcesses;
-    const countsAllOfUser = level === 'limits-only' && uid === null;
-    const plan: PlanOptions = {
-      level,
-      workDir: join(base, 'work'),
-      workDirAccess: job.access ?? 'read-write',
-      command: job.command,
-      args: job.args,
-      cpuSeconds: Math.max(1, Math.ceil((job.cpuMs ?? timeoutMs) / 1000)),
-      memoryBytes: job.memoryBytes,
-      fileSizeBytes: job.fileSizeBytes ?? defaults.fileSizeBytes,
-      maxProcesses: countsAllOfUser ? maxProcesses + (await countOwnThreads()) : maxProcesses,
-      uid,
-      readOnlyPaths: options.readOnlyPaths ?? [],
-    };
-    const paths = { root, fstab: join(base, 'fstab'), failure: join(base, 'failure') };
-    if (level === 'unshare') {
-      // Two runs in one folder may differ in access.
-      paths.fstab = join(base, `fstab-${plan.workDirAccess}`);
-      await writeFile(paths.fstab, buildFstab(plan, root, exists));
-    }
-    const [command, ...args] = buildCommand(plan, paths, exists);
-    const home = level === 'limits-only' ? plan.workDir : '/tmp';
-    const result = await runProcess({
-      command: command!,
-      args,
-      cwd: plan.workDir,
-      env: {
-        PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin',
-        HOME: home,
-        TMPDIR: home,
-        LC_ALL: 'C.UTF-8',
-        ...job.env,
-      },
-      timeoutMs,
-      maxOutputBytes: job.maxOutputBytes ?? defaults.maxOutputBytes,
-      ...(job.stdin === undefined ? {} : { stdin: job.stdin }),
-      ...(level === 'limits-only' && uid !== null ? { uid, gid: uid } : {}),
-      ...(job.signal === undefined ? {} : { signal: job.signal }),
-    });
-    await throwIfSetupFailed(level, result, paths.failure);
-    return { ...decodeExit(result), ...pickOutput(result) };
-  };
-
+  const sharedPath =
+    options.sharedDir === undefined
+      ? null
+      : options.level === 'limits-only'
+        ? options.sharedDir
+        : insideSharedDir;
   return {
-    level,
+    level: options.level,
+    sharedPath,
     openWorkDir: async (files) => {
       for (const name of Object.keys(files)) checkFileName(name);
       const base = await mkdtemp(join(tmpdir(), 'srcode-run-'));
       const uid = isRoot ? takeUid() : null;
       const work = join(base, 'work');
       await mkdir(work, { mode: 0o700 });
-      for (const [name, text] of Object.entries(files)) {
-        const path = join(work, name);
-        if (name.includes('/')) await mkdir(dirname(path), { recursive: true });
-        await writeFile(path, text, { mode: 0o644 });
-      }
+      await writeFiles(work, files);
       if (uid !== null) {
         await chmod(base, 0o711);
         await chown(work, uid, uid);
       }
+      const context: RunContext = {
+        options,
+        prepared: await prepareRoot(options.readOnlyPaths ?? []),
+        base,
+        uid,
+      };
       return {
         path: work,
-        run: (job) => run(base, uid, job),
+        run: (job) => runOne(context, job),
+        runSteps: (steps, signal) => runSteps(context, steps, signal),
         dispose: () => rm(base, { recursive: true, force: true, maxRetries: 2 }),
       };
     },
   };
-}
-
-function pickOutput(
-  result: RunProcessResult,
-): Pick<SandboxResult, 'stdout' | 'stderr' | 'timedOut' | 'outputExceeded'> {
-  const { stdout, stderr, timedOut, outputExceeded } = result;
-  return { stdout, stderr, timedOut, outputExceeded };
-}
-
-async function throwIfSetupFailed(
-  level: SandboxLevel,
-  result: RunProcessResult,
-  failureFile: string,
-): Promise<void> {
-  const failed =
-    (level === 'unshare' &&
-      result.exitCode === 125 &&
-      (await readFile(failureFile).then(
-        () => true,
-        () => false,
-      ))) ||
-    (level === 'bubblewrap' && result.exitCode === 1 && result.stderr.startsWith('bwrap: '));
-  if (!failed) return;
-  throw new SandboxFailedError({
-    code: 'SANDBOX_SETUP_FAILED',
-    message: `Expected the ${level} sandbox to start, it did not: ${result.stderr.trim().slice(0, 300) || 'no message'}. Run \`srcode doctor\` to see which sandbox this machine allows.`,
-    context: { level },
-  });
 }

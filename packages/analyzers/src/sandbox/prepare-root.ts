@@ -14,7 +14,8 @@ export interface PreparedRoot {
 const created = new Set<string>();
 let cleansAtExit = false;
 
-function removeAtExit(path: string): void {
+/** Removes a folder when this process exits. */
+export function removeAtExit(path: string): void {
   created.add(path);
   if (cleansAtExit) return;
   cleansAtExit = true;
@@ -28,13 +29,25 @@ async function addFile(path: string): Promise<void> {
   await writeFile(path, '');
 }
 
-/** Creates the skeleton in a private temporary folder that is removed when this process exits. */
-export async function prepareRoot(readOnlyPaths: readonly string[]): Promise<PreparedRoot> {
+const prepared = new Map<string, Promise<PreparedRoot>>();
+
+/** The skeleton in a private temporary folder that is removed when this process exits; one per set of paths. */
+export function prepareRoot(readOnlyPaths: readonly string[]): Promise<PreparedRoot> {
+  const key = JSON.stringify(readOnlyPaths);
+  let root = prepared.get(key);
+  if (!root) {
+    root = createRoot(readOnlyPaths);
+    prepared.set(key, root);
+  }
+  return root;
+}
+
+async function createRoot(readOnlyPaths: readonly string[]): Promise<PreparedRoot> {
   const base = mkdtempSync(join(tmpdir(), 'srcode-root-'));
   removeAtExit(base);
   await chmod(base, 0o711);
   const root = join(base, 'root');
-  for (const name of ['usr', 'etc', 'dev', 'proc', 'tmp', 'work'])
+  for (const name of ['usr', 'etc', 'dev', 'proc', 'tmp', 'work', 'shared'])
     await mkdir(join(root, name), { recursive: true });
   const exists: string[] = [];
   for (const name of usrLinks) {
