@@ -15,6 +15,8 @@ import { registerServe } from './commands/rewards/serve.js';
 import { registerShow } from './commands/rewards/show.js';
 import { registerTag } from './commands/rewards/tag.js';
 import { registerTeacher } from './commands/teacher.js';
+import { registerGrpo, registerPpo } from './commands/train/policy.js';
+import { registerSft } from './commands/train/sft.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -45,6 +47,10 @@ export function createProgram(): Command {
   registerLint(rewards);
   registerShow(rewards);
   registerServe(rewards);
+  const train = program.command('train').description('train a model on PrimeVul+: SFT, PPO, GRPO');
+  registerSft(train);
+  registerPpo(train);
+  registerGrpo(train);
   registerGenerate(program);
   registerTeacher(program);
   registerReport(program);

@@ -1,0 +1,199 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  createManifest,
+  ensureWritableFolder,
+  finishManifest,
+  Rng,
+  SrcodeError,
+  type WarningEvent,
+  writeFileAtomic,
+} from '@srcode/core';
+import { attachLora, loraTargets, saveAdapter, saveModel } from '@srcode/model';
+import {
+  createFolderCheckpointStore,
+  type MetricsEvent,
+  type RolloutsEvent,
+  toMetricsRecord,
+} from '@srcode/trainer';
+import type { CliIo } from '../cli-io.js';
+import { type OpenedModel, openModel } from '../model/open-model.js';
+import { StepLog } from '../training/step-log.js';
+import { readTrainingData, type TrainingData } from './read-training-data.js';
+import { toRolloutLines } from './to-rollout-lines.js';
+import type { TrainOptions } from './train-options.js';
+
+type TrainEvent =
+  | MetricsEvent
+  | RolloutsEvent
+  | WarningEvent
+  | { readonly type: 'resumed'; readonly stage: string; readonly step: number };
+
+/** What a training command works with. */
+export interface TrainingContext extends OpenedModel {
+  readonly data: TrainingData;
+  readonly options: TrainOptions;
+  readonly rng: Rng;
+  readonly io: CliIo;
+  /** `run` of the trainer: stage, checkpoints, signal. */
+  readonly run: {
+    readonly stage: string;
+    readonly signal: AbortSignal;
+    readonly checkpoints: {
+      readonly store: ReturnType<typeof createFolderCheckpointStore>;
+      readonly everySteps: number;
+    };
+  };
+}
+
+/** A job to drive, and how its events are shown and its result told. */
+export interface TrainingJob<R> {
+  readonly events: AsyncGenerator<TrainEvent, R>;
+  readonly steps: number;
+  /** Figures beside the progress bar. */
+  readonly shown: readonly string[];
+  /** Name of the reward, for rollout logs. */
+  readonly strategy?: string;
+  readonly keepRolloutsEvery?: number;
+  /** Counts for the summary, e.g. examples left out. */
+  readonly facts: Readonly<Record<string, unknown>>;
+  /** Frees what the job needed beside the model. */
+  dispose?(): void;
+}
+
+/**
+ * Runs one training command: opens model and data, drives the job with logs and checkpoints in `--out`, saves the model
+ * (`model/`, or `adapter/` with LoRA) and the manifest, prints the summary. An earlier run in the folder is gone on with.
+ */
+export async function runTraining<R extends object>(
+  stage: 'sft' | 'ppo' | 'grpo',
+  options: TrainOptions,
+  io: CliIo,
+  prepare: (context: TrainingContext) => Promise<TrainingJob<R>>,
+): Promise<void> {
+  await ensureWritableFolder(options.out);
+  const data = await readTrainingData(options.data, options.split, io.signal);
+  const opened = await openModel(options);
+  const rng = Rng.fromSeed(options.seed).fork('train', stage);
+  try {
+    if (options.lora !== undefined)
+      attachLora(opened.model, {
+        rng: rng.fork('lora'),
+        rank: options.lora,
+        targets: loraTargets,
+        ...(options.loraAlpha === undefined ? {} : { alpha: options.loraAlpha }),
+      });
+    const manifest = await createManifest({
+      command: `train ${stage}`,
+      options: { ...options },
+      seed: options.seed,
+      inputs: { data: data.file, ...(await modelInputs(options.model)) },
+      synthetic: data.synthetic,
+      extra: { backend: opened.backend.name },
+    });
+    const manifestPath = join(options.out, 'manifest.json');
+    await writeFileAtomic(manifestPath, `${JSON.stringify(manifest, null, 2)}\n`);
+    const store = createFolderCheckpointStore(join(options.out, 'checkpoints'));
+    const run = { stage, signal: io.signal, checkpoints: { store, everySteps: options.checkpointEvery } };
+    const job = await prepare({ ...opened, data, options, rng, io, run });
+    let result: R;
+    try {
+      result = await driveJob(job, stage, options.out, io);
+    } finally {
+      job.dispose?.();
+    }
+    const saved = await saveTrained(opened, options);
+    await finishManifest(manifest, manifestPath, {
+      outputs: { metrics: join(options.out, 'metrics.jsonl'), weights: saved.weights },
+    });
+    io.endProgress();
+    tell(io, { out: options.out, ...saved, backend: opened.backend.name, ...job.facts, ...result });
+  } finally {
+    opened.model.dispose();
+  }
+}
+
+async function modelInputs(path: string): Promise<Record<string, string>> {
+  if (path.endsWith('.gguf')) return { model: path };
+  const weights = join(path, 'model.safetensors');
+  const isThere = await stat(weights).then(
+    () => true,
+    () => false,
+  );
+  return { config: join(path, 'config.json'), ...(isThere ? { model: weights } : {}) };
+}
+
+/** Drives the job; its logs lose the steps that a resumed run does again. */
+async function driveJob<R>(job: TrainingJob<R>, stage: string, out: string, io: CliIo): Promise<R> {
+  const metrics = new StepLog(join(out, 'metrics.jsonl'));
+  const rollouts = new StepLog(join(out, 'rollouts.jsonl'));
+  let isFirst = true;
+  const onEvent = async (event: TrainEvent): Promise<void> => {
+    if (event.type === 'warning') return io.progress(event);
+    if (isFirst) await Promise.all([rewindLog(metrics, event.step), rewindLog(rollouts, event.step)]);
+    isFirst = false;
+    if (event.type === 'resumed') io.note(`going on at step ${event.step} of ${job.steps}`);
+    else if (event.type === 'metrics') {
+      await metrics.write(toMetricsRecord(event));
+      const shown = job.shown.flatMap((name) => {
+        const value = event.metrics[name];
+        return value === undefined ? [] : [[name === 'tokensPerSecond' ? 'tok/s' : name, value] as const];
+      });
+      io.progress({
+        type: 'progress',
+        stage,
+        completed: event.step + 1,
+        total: job.steps,
+        metrics: Object.fromEntries(shown),
+      });
+    } else if (event.step % (job.keepRolloutsEvery ?? 1) === 0 || event.step === job.steps - 1)
+      for (const line of toRolloutLines(event, job.strategy ?? stage)) await rollouts.write(line);
+  };
+  try {
+    for (;;) {
+      const step = await job.events.next();
+      if (step.done) return step.value;
+      await onEvent(step.value);
+    }
+  } finally {
+    await Promise.all([metrics.close(), rollouts.close()]);
+    await job.events.return(undefined as never);
+  }
+}
+
+/** Drops the lines of steps to be done again; a log that never was, or that was removed, has none. */
+async function rewindLog(log: StepLog, step: number): Promise<void> {
+  try {
+    await log.rewindTo(step);
+  } catch (error) {
+    if (!SrcodeError.isInstance(error) || error.code !== 'FILE_NOT_FOUND') throw error;
+  }
+}
+
+async function saveTrained(
+  { model, tokenizer }: OpenedModel,
+  options: TrainOptions,
+): Promise<{ readonly saved: string; readonly weights: string }> {
+  if (options.lora === undefined) {
+    const saved = join(options.out, 'model');
+    await saveModel(saved, { model, tokenizer });
+    return { saved, weights: join(saved, 'model.safetensors') };
+  }
+  const saved = join(options.out, 'adapter');
+  await saveAdapter(saved, model, { baseModel: options.model });
+  return { saved, weights: join(saved, 'adapter_model.safetensors') };
+}
+
+function tell(io: CliIo, facts: Readonly<Record<string, unknown>> & { readonly saved: string }): void {
+  if (io.json) {
+    io.out(JSON.stringify(facts, null, 2));
+    return;
+  }
+  const { out, saved, weights: _weights, ...rest } = facts;
+  io.out(
+    Object.entries(rest)
+      .map(([name, value]) => `${name} ${typeof value === 'number' ? Number(value.toPrecision(5)) : value}`)
+      .join(', '),
+  );
+  io.out(`saved: ${saved}\nmetrics: ${out}/metrics.jsonl`);
+}
