@@ -1,0 +1,96 @@
+/*
+ * Our side of the benchmark: the same work orders as peer.py, one JSON per line, through the packages' public API.
+ *
+ *   npx tsx --conditions=@srcode/source bench/peers/ours.ts <model.gguf>
+ */
+import { createInterface } from 'node:readline';
+import { type BackendName, selectBackend } from '@srcode/backend';
+import { Rng } from '@srcode/core';
+import { attachLora, createTokenBatch, generate, loadGguf } from '@srcode/model';
+import { AdamW } from '@srcode/trainer';
+import * as tf from '@tensorflow/tfjs-core';
+
+interface Order {
+  readonly work: 'generate' | 'lora' | 'full';
+  readonly ids: readonly (readonly number[])[];
+  readonly newTokens?: number;
+  /** Also report where the time goes, by kernel. */
+  readonly profile?: boolean;
+}
+
+const report = await selectBackend({ prefer: (process.env.SRCODE_BACKEND ?? 'tensorflow') as BackendName });
+const began = performance.now();
+const { model } = await loadGguf(process.argv[2]!);
+const answer = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`);
+answer({ ready: true, seconds: (performance.now() - began) / 1000, backend: report.name });
+
+let optimizer: AdamW | undefined;
+
+function trainStep(order: Order): { seconds: number; loss: number } {
+  if (!optimizer) {
+    if (order.work === 'lora') attachLora(model, { rng: Rng.fromSeed(1), rank: 16, alpha: 32 });
+    optimizer = new AdamW(model.trainableParameters(), { beta2: 0.999 });
+  }
+  const parameters = model.trainableParameters();
+  const begin = performance.now();
+  const batch = createTokenBatch(order.ids);
+  // every position but each row's last predicts the next token
+  const rows: number[] = [];
+  for (let i = 0; i < batch.ids.length; i++) if ((i + 1) % batch.length !== 0) rows.push(i);
+  const targets = Int32Array.from(rows, (row) => batch.ids[row + 1]!);
+  const { value, grads } = tf.variableGrads(() => {
+    const hidden = tf.reshape(model.hiddenStates(batch), [-1, model.config.hiddenSize]);
+    const inputs = tf.gather(hidden, tf.tensor1d(rows, 'int32')) as tf.Tensor2D;
+    const logProbs = model.tokenLogProbs(inputs, tf.tensor1d(targets, 'int32'));
+    return tf.neg(tf.mean(logProbs)) as tf.Scalar;
+  }, [...parameters.values()]);
+  const gradients = new Map([...parameters].map(([name, variable]) => [name, grads[variable.name]!]));
+  optimizer.update(gradients, 1e-5, 0);
+  const loss = value.dataSync()[0]!;
+  tf.dispose(grads);
+  value.dispose();
+  return { seconds: (performance.now() - begin) / 1000, loss };
+}
+
+async function generateOnce(order: Order): Promise<{ seconds: number }> {
+  const begin = performance.now();
+  const sequences = await generate(
+    model,
+    order.ids.map((ids) => Int32Array.from(ids)),
+    { maxNewTokens: order.newTokens!, temperature: 1, rng: Rng.fromSeed(2), stopTokenIds: [] },
+  );
+  if (sequences.some(({ tokenIds }) => tokenIds.length !== order.newTokens)) throw new Error('stopped early');
+  return { seconds: (performance.now() - begin) / 1000 };
+}
+
+/** Seconds and calls by kernel, largest first; kernels run to their end one after the other on the CPU. */
+async function profiled(order: Order): Promise<unknown> {
+  const kernels = new Map<string, { seconds: number; calls: number }>();
+  const engine = tf.engine() as unknown as { runKernelFunc: (options: { kernelName?: string }) => unknown };
+  const original = engine.runKernelFunc;
+  engine.runKernelFunc = function (options) {
+    const begin = performance.now();
+    const result = original.call(this, options);
+    const name = options.kernelName ?? 'custom gradient';
+    const entry = kernels.get(name) ?? { seconds: 0, calls: 0 };
+    kernels.set(name, {
+      seconds: entry.seconds + (performance.now() - begin) / 1000,
+      calls: entry.calls + 1,
+    });
+    return result;
+  };
+  const result = await (order.work === 'generate' ? generateOnce(order) : trainStep(order));
+  engine.runKernelFunc = original;
+  const profile = [...kernels].sort((a, b) => b[1].seconds - a[1].seconds).slice(0, 20);
+  return { ...result, profile };
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const order = JSON.parse(line) as Order;
+  const result = order.profile
+    ? await profiled(order)
+    : order.work === 'generate'
+      ? await generateOnce(order)
+      : trainStep(order);
+  answer({ ...(result as object), peakBytes: process.resourceUsage().maxRSS * 1024 });
+}
