@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { registerBackend } from './commands/backend.js';
+import { registerCompare } from './commands/bench/compare.js';
+import { registerFunctional } from './commands/bench/functional.js';
+import { registerSecurity } from './commands/bench/security.js';
 import { registerBuild } from './commands/dataset/build.js';
 import { registerExport } from './commands/dataset/export.js';
 import { registerImport } from './commands/dataset/import.js';
@@ -52,6 +55,10 @@ export function createProgram(): Command {
   registerPpo(train);
   registerGrpo(train);
   registerGenerate(program);
+  const bench = program.command('bench').description('benchmarks: security, function, comparison of arms');
+  registerSecurity(bench);
+  registerFunctional(bench);
+  registerCompare(bench);
   registerTeacher(program);
   registerReport(program);
   registerReproduce(program);

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -5,7 +6,6 @@ import {
   ensureWritableFolder,
   finishManifest,
   Rng,
-  SrcodeError,
   type WarningEvent,
   writeFileAtomic,
 } from '@srcode/core';
@@ -125,12 +125,16 @@ async function modelInputs(path: string): Promise<Record<string, string>> {
 
 /** Drives the job; its logs lose the steps that a resumed run does again. */
 async function driveJob<R>(job: TrainingJob<R>, stage: string, out: string, io: CliIo): Promise<R> {
-  const metrics = new StepLog(join(out, 'metrics.jsonl'));
-  const rollouts = new StepLog(join(out, 'rollouts.jsonl'));
+  const paths = { metrics: join(out, 'metrics.jsonl'), rollouts: join(out, 'rollouts.jsonl') };
+  const metrics = new StepLog(paths.metrics);
+  const rollouts = new StepLog(paths.rollouts);
   let isFirst = true;
   const onEvent = async (event: TrainEvent): Promise<void> => {
     if (event.type === 'warning') return io.progress(event);
-    if (isFirst) await Promise.all([rewindLog(metrics, event.step), rewindLog(rollouts, event.step)]);
+    if (isFirst) {
+      await rewindLog(paths.metrics, metrics, event.step);
+      await rewindLog(paths.rollouts, rollouts, event.step);
+    }
     isFirst = false;
     if (event.type === 'resumed') io.note(`going on at step ${event.step} of ${job.steps}`);
     else if (event.type === 'metrics') {
@@ -162,12 +166,8 @@ async function driveJob<R>(job: TrainingJob<R>, stage: string, out: string, io: 
 }
 
 /** Drops the lines of steps to be done again; a log that never was, or that was removed, has none. */
-async function rewindLog(log: StepLog, step: number): Promise<void> {
-  try {
-    await log.rewindTo(step);
-  } catch (error) {
-    if (!SrcodeError.isInstance(error) || error.code !== 'FILE_NOT_FOUND') throw error;
-  }
+async function rewindLog(path: string, log: StepLog, step: number): Promise<void> {
+  if (step === 0 || existsSync(path)) await log.rewindTo(step);
 }
 
 async function saveTrained(
