@@ -18,11 +18,13 @@ export interface TrainingPlan {
 
 /** Everything a reproduction is made of; the same preset and seed give the same bytes on one backend. */
 export interface Preset {
-  readonly name: 'tiny';
+  readonly name: string;
   readonly seeds: number;
   readonly corpus: {
     /** Seed of the corpus itself: the same texts for every training seed. */
     readonly seed: number;
+    /** Ids of the families to use; all when left out. */
+    readonly families?: readonly string[];
     readonly instancesPerFamily: number;
     readonly heldOutInstanceShare: number;
     /** Slots that vary between instances of a family; the others keep one value. */

@@ -4,9 +4,8 @@ import { CancelledError, type JobEvent, SrcodeError } from '@srcode/core';
 import type { FromWorker, ToWorker, WorkerRequest } from './worker-protocol.js';
 
 /** The worker's file: built or source, as this one. */
-const workerFile = fileURLToPath(
-  new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url),
-);
+const isSource = import.meta.url.endsWith('.ts');
+const workerFile = fileURLToPath(new URL(isSource ? './worker.ts' : './worker.js', import.meta.url));
 
 export interface WorkerOutcome {
   readonly summary: string;
@@ -19,7 +18,8 @@ export function runInWorker(
   options: { readonly signal: AbortSignal; onEvent(event: JobEvent): void },
 ): Promise<WorkerOutcome> {
   return new Promise((resolve, reject) => {
-    const child = fork(workerFile, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+    const execArgv = isSource ? ['--conditions=@srcode/source', '--import', 'tsx'] : [];
+    const child = fork(workerFile, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], execArgv });
     const send = (message: ToWorker) => child.connected && child.send(message);
     let outcome: WorkerOutcome | undefined;
     let failure: unknown;

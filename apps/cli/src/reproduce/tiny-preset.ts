@@ -33,18 +33,18 @@ export const tinyPreset: Preset = {
     learnPrompt: false,
   },
   sft: {
-    steps: 60,
+    steps: 24,
     batchSize: 16,
-    learningRate: { decay: 'cosine', peak: 5e-4, warmupSteps: 5, finalFraction: 0.1 },
+    learningRate: { decay: 'cosine', peak: 4e-4, warmupSteps: 5, finalFraction: 0.1 },
     recordShare: 1,
   },
   ppo: {
     steps: 40,
     sampling: { promptsPerStep: 16, samplesPerPrompt: 2, maxNewTokens: 112 },
-    settings: { learningRate: { peak: 3e-4 }, klCoefficient: 0.02, epochs: 1, anchorCoefficient: 0.02 },
+    settings: { learningRate: { peak: 3e-4 }, klCoefficient: 0.02, epochs: 1, anchorCoefficient: 0.2 },
     instanceCredit: { critic: false },
     keepRolloutsEvery: 10,
   },
-  bench: { samplesPerTask: 1, maxNewTokens: 112, temperature: 1 },
+  bench: { samplesPerTask: 1, maxNewTokens: 112, temperature: 0.5 },
   checkpointEverySteps: 25,
 };

@@ -56,6 +56,7 @@ export async function writeCorpus(preset: Preset, context: StageContext): Promis
     instancesPerFamily: corpus.instancesPerFamily,
     heldOutInstanceShare: corpus.heldOutInstanceShare,
     variedSlots: corpus.variedSlots,
+    ...(corpus.families ? { families: corpus.families, heldOutFamilies: [] } : {}),
   });
   const train = instances.filter((instance) => instance.split === 'train');
   const forTeacher = [...byFamily(train).values()].flatMap((family) =>
