@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { InputError, type JobEvent, SrcodeError, wrapFileError } from '@srcode/core';
+import { type JobEvent, SrcodeError } from '@srcode/core';
 import type { Command } from 'commander';
-import { parse as parseYaml } from 'yaml';
 import type { CliIo } from './cli-io.js';
+import { mergeConfig } from './merge-config.js';
 import { ProgressBar } from './render/progress-bar.js';
 
 /** Options every command takes. */
@@ -13,54 +12,22 @@ export interface CommonOptions {
 
 /** Adds `--json` and `--config`, which every command has. */
 export function withCommonOptions(command: Command): Command {
+  const parse = command.parseOptions.bind(command);
+  // Folded in once all flags are known and before commander asks for required ones, which the file may give.
+  command.parseOptions = (argv) => {
+    const parsed = parse(argv);
+    const { config } = command.opts<CommonOptions>();
+    if (config === undefined) return parsed;
+    try {
+      mergeConfig(command, config);
+    } catch (error) {
+      process.exit(reportError(error, false));
+    }
+    return parsed;
+  };
   return command
     .option('--json', 'print one JSON document on standard output, for machines')
     .option('--config <file>', 'YAML or JSON file with this command’s options; flags win');
-}
-
-/** Folds a config file into the parsed flags: a flag given on the command line wins, a default loses. */
-async function mergeConfig(command: Command, path: string): Promise<void> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    throw wrapFileError(error, path, 'read');
-  }
-  let value: unknown;
-  try {
-    value = parseYaml(text, { maxAliasCount: 100 });
-  } catch (cause) {
-    throw new InputError({
-      code: 'CONFIG_MALFORMED',
-      message: `${path}: expected YAML or JSON, got text that does not parse: ${(cause as Error).message}`,
-      context: { path },
-      cause,
-    });
-  }
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
-    throw new InputError({
-      code: 'CONFIG_MALFORMED',
-      message: `${path}: expected a mapping of option names to values.`,
-      context: { path },
-    });
-  }
-  const known = new Map(command.options.map((option) => [option.attributeName(), option]));
-  for (const [key, raw] of Object.entries(value as Record<string, unknown>)) {
-    const option =
-      known.get(key) ?? known.get(key.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase()));
-    if (option === undefined) {
-      throw new InputError({
-        code: 'CONFIG_UNKNOWN_OPTION',
-        message: `${path}: unknown option "${key}". This command knows: ${[...known.keys()].join(', ')}.`,
-        context: { path, key },
-      });
-    }
-    const name = option.attributeName();
-    if (command.getOptionValueSource(name) === 'cli') continue;
-    const parsed =
-      option.parseArg && typeof raw !== 'boolean' ? option.parseArg(String(raw), undefined as never) : raw;
-    command.setOptionValueWithSource(name, parsed, 'config');
-  }
 }
 
 /** Wraps the body of a command: config, cancellation, progress, errors and exit codes in one place. */
@@ -83,8 +50,6 @@ export function runAction<O extends CommonOptions>(
     process.on('SIGTERM', onInterrupt);
     const isTerminal = process.stderr.isTTY === true;
     try {
-      if (typeof command.opts<CommonOptions>().config === 'string')
-        await mergeConfig(command, command.opts<CommonOptions>().config!);
       const options = command.optsWithGlobals<O>();
       const io: CliIo = {
         out: (text) => process.stdout.write(`${text}\n`),

@@ -21,8 +21,10 @@ interface Asked {
 
 /** A solver that asks a model behind an OpenAI-compatible server; samples come in the order asked. */
 export function createServerSolver(options: ServerSolverOptions) {
+  const { url, headers } = splitCredentials(options.url);
   const client = new OpenAI({
-    baseURL: options.url,
+    baseURL: url,
+    defaultHeaders: headers,
     apiKey: options.apiKey ?? 'none',
     maxRetries: 3,
     timeout: 300_000,
@@ -43,7 +45,7 @@ export function createServerSolver(options: ServerSolverOptions) {
       return answer.choices[0]?.message.content ?? '';
     } catch (error) {
       throwIfCancelled(signal);
-      throw mapError(error, options.url);
+      throw mapError(error, url);
     }
   };
   return async function* solve(
@@ -76,19 +78,19 @@ export function createServerSolver(options: ServerSolverOptions) {
   };
 }
 
-/** Address of a server without user name, password and query, for messages. */
-function plainUrl(url: string): string {
-  try {
-    const { origin, pathname } = new URL(url);
-    return origin + pathname;
-  } catch {
-    return 'the given address';
-  }
+/** `https://user:password@host` as an address that can be asked, logged and shown, and the header that carries the rest. */
+function splitCredentials(text: string): { readonly url: string; readonly headers: Record<string, string> } {
+  const url = new URL(text);
+  const { username, password } = url;
+  if (username === '' && password === '') return { url: text, headers: {} };
+  url.username = '';
+  url.password = '';
+  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return { url: url.href, headers: { Authorization: `Basic ${Buffer.from(pair).toString('base64')}` } };
 }
 
-function mapError(error: unknown, url: string): unknown {
+function mapError(error: unknown, where: string): unknown {
   if (SrcodeError.isInstance(error) || error instanceof APIUserAbortError) return error;
-  const where = plainUrl(url);
   if (error instanceof APIConnectionError) {
     return new EnvironmentError({
       code: 'MODEL_SERVER_UNREACHABLE',
