@@ -25,7 +25,8 @@ function headOf(declaration: string): string {
  */
 export async function loadHumanEvalX(path: string): Promise<BenchTask[]> {
   return (await readItems(path, itemSchema)).map((item) => {
-    const solved = `${item.declaration}${item.canonical_solution}`;
+    // One item's `declaration` is cut inside a body; the prompts are whole.
+    const solved = `${item.prompt}${item.canonical_solution}`;
     return {
       id: `humaneval-x-${item.task_id.replace('/', '-').toLowerCase()}`,
       suite: 'humaneval-x',
