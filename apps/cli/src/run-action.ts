@@ -1,4 +1,4 @@
-import { type JobEvent, SrcodeError } from '@srcode/core';
+import { type JobEvent, redactSecrets, SrcodeError } from '@srcode/core';
 import type { Command } from 'commander';
 import type { CliIo } from './cli-io.js';
 import { mergeConfig } from './merge-config.js';
@@ -60,7 +60,7 @@ export function runAction<O extends CommonOptions>(
         progress: (event: JobEvent) => {
           if (event.type === 'warning') {
             bar.end();
-            process.stderr.write(`warning: ${event.message}\n`);
+            process.stderr.write(`warning: ${redactSecrets(event.message)}\n`);
           } else if (isTerminal) bar.update(event);
         },
         endProgress: () => bar.end(),
@@ -87,12 +87,13 @@ function reportError(error: unknown, interrupted: boolean): number {
     return 130;
   }
   if (isOurs) {
-    process.stderr.write(`error ${error.code}: ${error.message}\n`);
-    if (process.env.SRCODE_DEBUG) process.stderr.write(`${error.stack ?? ''}\n`);
+    // Messages of libraries may quote an address with its password.
+    process.stderr.write(`error ${error.code}: ${redactSecrets(error.message)}\n`);
+    if (process.env.SRCODE_DEBUG) process.stderr.write(`${redactSecrets(error.stack ?? '')}\n`);
     return error.exitCode;
   }
   process.stderr.write(
-    `error: ${error instanceof Error ? (process.env.SRCODE_DEBUG ? error.stack : error.message) : String(error)}\n`,
+    `error: ${redactSecrets(error instanceof Error ? ((process.env.SRCODE_DEBUG ? error.stack : undefined) ?? error.message) : String(error))}\n`,
   );
   process.stderr.write('This is not an error SRCode expected; set SRCODE_DEBUG=1 for the stack trace.\n');
   return 1;

@@ -101,6 +101,16 @@ async function buildFromHumanFixes(options: BuildOptions, io: CliIo): Promise<vo
   );
 }
 
+function checkTeacherUrl(text: string): void {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '') return;
+  throw new InputError({
+    code: 'TEACHER_URL_INVALID',
+    message:
+      'Expected --teacher-url to be an http(s) address such as http://127.0.0.1:8000/v1, without user name and password; keys come from the environment variable that --api-key-env names.',
+  });
+}
+
 async function connect(
   options: BuildOptions,
 ): Promise<{ url: string; model: string; close(): Promise<void>; replay: boolean }> {
@@ -118,6 +128,7 @@ async function connect(
         'Expected --teacher-url and --model, or --replay <file>, or --human-fixes. See `srcode dataset build --help`.',
     });
   }
+  checkTeacherUrl(options.teacherUrl);
   return { url: options.teacherUrl, model: options.model, close: async () => {}, replay: false };
 }
 
