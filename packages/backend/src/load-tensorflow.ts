@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
 import { bindingFolder, cacheRoot } from './install/cache-folders.js';
 import { readInstallStamp } from './install/install-stamp.js';
+import { type RunNativeKernel, registerNativeKernels } from './register-native-kernels.js';
 import type { LoadResult } from './types.js';
 
 /** Where `srcode backend install` puts the built binding. */
@@ -13,6 +15,8 @@ export function nativeCacheFolder(environment: NodeJS.ProcessEnv = process.env):
 interface NativeModule {
   readonly tensorflowVersion: string;
   readonly isUsingGpu: () => boolean;
+  /** Absent in a binding that was built without our kernels. */
+  readonly runKernel?: RunNativeKernel;
 }
 
 /** A folder with a built binding, or why there is none. */
@@ -23,6 +27,11 @@ function findBinding(
   const cached = nativeCacheFolder(environment);
   const stamp = readInstallStamp(cached);
   if (!given) {
+    if (stamp && stamp.processor !== cpus()[0]?.model.trim()) {
+      return {
+        reason: `built for another processor (${stamp.processor}); run \`srcode backend install\` again`,
+      };
+    }
     if (stamp) return { folder: cached };
     return { reason: 'not installed; run `srcode backend install` for native speed' };
   }
@@ -51,6 +60,7 @@ export async function loadTensorflow(environment: NodeJS.ProcessEnv = process.en
     process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
     const native = require(folder) as NativeModule;
     const device = native.isUsingGpu() ? 'GPU' : 'CPU';
+    if (native.runKernel && device === 'CPU') registerNativeKernels(native.runKernel);
     const cuda = readInstallStamp(folder)?.variant === 'cuda' && device === 'CPU';
     return {
       available: true,

@@ -68,6 +68,7 @@ if (!tf.findBackendFactory('tensorflow'))
   tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(binding, '@tensorflow/tfjs-node'), 3);
 exports.tensorflowVersion = binding.TF_Version;
 exports.isUsingGpu = () => Boolean(binding.isUsingGpuDevice());
+exports.runKernel = binding.runKernel;
 `;
 
 /** Fetches the binding's sources and Node-API's headers into `folder` and makes its JavaScript loadable. */

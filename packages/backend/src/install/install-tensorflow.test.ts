@@ -1,5 +1,5 @@
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CancelledError, drainJob, fixedClock } from '@srcode/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -22,7 +22,7 @@ import {
 import { checkIntegrity } from './fetch-sources.js';
 import { findLibrary } from './find-library.js';
 import { installTensorflow } from './install-tensorflow.js';
-import { bindingPackage, napiVersion, tensorflowVersion } from './pinned.js';
+import { bindingPackage, kernelsVersion, napiVersion, tensorflowVersion } from './pinned.js';
 import type { InstallEvent, InstallStamp, InstallTensorflowOptions } from './types.js';
 import { uninstallTensorflow } from './uninstall-tensorflow.js';
 import { verifyBinding } from './verify-binding.js';
@@ -72,6 +72,8 @@ async function fakeInstall(changes: Partial<InstallStamp> = {}): Promise<Install
     },
     ...{ bindingVersion: bindingPackage.version, napiVersion, check },
     platform: `${process.platform}-${process.arch}`,
+    processor: cpus()[0]?.model.trim() ?? 'unknown',
+    kernels: kernelsVersion,
     ...changes,
   };
   await mkdir(join(folder, 'lib'), { recursive: true });

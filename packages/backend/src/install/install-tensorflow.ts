@@ -1,4 +1,5 @@
 import { rm, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ensureWritableFolder, systemClock, throwIfCancelled } from '@srcode/core';
 import { buildBinding } from './build-binding.js';
@@ -7,7 +8,7 @@ import { checkPlatform, findCompiler } from './check-machine.js';
 import { fetchSources } from './fetch-sources.js';
 import { findLibrary } from './find-library.js';
 import { readInstallStamp } from './install-stamp.js';
-import { bindingPackage, napiVersion, tensorflowVersion } from './pinned.js';
+import { bindingPackage, kernelsVersion, napiVersion, tensorflowVersion } from './pinned.js';
 import { prepareLibrary } from './prepare-library.js';
 import { replaceFolder } from './replace-folder.js';
 import type {
@@ -20,11 +21,14 @@ import type {
 import { verifyBinding } from './verify-binding.js';
 
 const platform = `${process.platform}-${process.arch}`;
+/** The addon is compiled for one processor; a shared home folder may be seen by several. */
+const processor = cpus()[0]?.model.trim() ?? 'unknown';
 
 /** True when what is installed is what is asked for; a CUDA build also serves who asks for the CPU's. */
 function satisfies(stamp: InstallStamp, cuda: boolean, givenPath: string | undefined): boolean {
   if (stamp.platform !== platform || stamp.napiVersion !== napiVersion) return false;
-  if (stamp.bindingVersion !== bindingPackage.version) return false;
+  if (stamp.bindingVersion !== bindingPackage.version || stamp.kernels !== kernelsVersion) return false;
+  if (stamp.processor !== processor) return false;
   if (givenPath) return stamp.variant === 'given' && stamp.library === resolve(givenPath);
   if (stamp.variant === 'given' || (cuda && stamp.variant !== 'cuda')) return false;
   return stamp.tensorflowVersion === tensorflowVersion;
@@ -118,6 +122,8 @@ export async function* installTensorflow(
       bindingVersion: bindingPackage.version,
       napiVersion,
       platform,
+      processor,
+      kernels: kernelsVersion,
       check,
     };
     await writeFile(join(packageFolder, 'stamp.json'), `${JSON.stringify(stamp, null, 2)}\n`);

@@ -10,6 +10,9 @@ export const tensorflowVersion = '2.21.0';
 /** Node-API version the binding is built for: Node 12.22, 14.17, 15.12 and everything later have it. */
 export const napiVersion = 8;
 
+/** Raised whenever `native/` changes, so that an older build is replaced. */
+export const kernelsVersion = 1;
+
 export interface PinnedPackage {
   readonly name: string;
   readonly version: string;

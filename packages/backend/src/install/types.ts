@@ -60,6 +60,10 @@ export interface InstallStamp {
   readonly bindingVersion: string;
   readonly napiVersion: number;
   readonly platform: string;
+  /** Processor that the kernels were compiled for. */
+  readonly processor: string;
+  /** Version of our kernels' interface. */
+  readonly kernels: number;
   readonly check: TensorflowCheck;
 }
 

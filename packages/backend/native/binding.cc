@@ -1,0 +1,193 @@
+// The binding of @tensorflow/tfjs-node-gpu plus one function, `runKernel`, that runs our fused kernels on the memory of
+// TensorFlow's own CPU tensors. Kernels may write into their inputs (caches): those are only ever held by the caller.
+#include <node_api.h>
+
+#include <cstdlib>
+#include <memory>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "tensorflow/c/c_api.h"
+#include "tensorflow/c/eager/c_api.h"
+
+// The map from tensor ids to handles is private, and there is no accessor.
+#define private public
+#include "binding/tfjs_backend.h"
+#undef private
+
+#include "kernels.h"
+
+#undef NAPI_MODULE
+#define NAPI_MODULE(name, init)
+#include "binding/tfjs_binding.cc"
+
+namespace {
+
+struct Tensor {
+  TF_Tensor *tensor = nullptr;
+  void *data = nullptr;
+  std::vector<int64_t> shape;
+  Tensor() = default;
+  Tensor(Tensor &&other) noexcept : tensor(other.tensor), data(other.data), shape(std::move(other.shape)) {
+    other.tensor = nullptr;
+  }
+  ~Tensor() {
+    if (tensor) TF_DeleteTensor(tensor);
+  }
+  float *f() const { return static_cast<float *>(data); }
+  const int32_t *i() const { return static_cast<const int32_t *>(data); }
+  int64_t size() const {
+    int64_t product = 1;
+    for (int64_t n : shape) product *= n;
+    return product;
+  }
+};
+
+napi_value Fail(napi_env env, const std::string &what) {
+  napi_throw_error(env, "SRCODE_KERNEL", what.c_str());
+  return nullptr;
+}
+
+bool TypedArray(napi_env env, napi_value value, napi_typedarray_type wanted, void **data, size_t *length) {
+  napi_typedarray_type type;
+  return napi_get_typedarray_info(env, value, &type, length, data, nullptr, nullptr) == napi_ok && type == wanted;
+}
+
+enum Kernel {
+  kRmsNorm, kRmsNormGrad, kSwiGlu, kSwiGluGrad, kAttention, kAttentionGrad, kFillCache, kDecodeAttention, kCopyRows,
+  kSkinnyMatMul, kKernelCount
+};
+/** Inputs and outputs of each kernel. */
+const int kArity[kKernelCount][2] = {{2, 2}, {4, 2}, {2, 1}, {3, 2}, {7, 2}, {10, 3}, {9, 0}, {9, 1}, {3, 0}, {2, 1}};
+
+/** Runs work(first, count) over n items, in slices on all cores when each has `cost` numbers and they are many. */
+template <typename Work>
+void Sliced(int64_t n, int64_t cost, const Work &work) {
+  if (n * cost < 1 << 15) return work(0, n);
+  constexpr int kSlices = 16;
+  srcode::ParallelFor(kSlices, [&](int i) {
+    const int64_t from = n * i / kSlices, to = n * (i + 1) / kSlices;
+    if (to > from) work(from, to - from);
+  });
+}
+
+void Run(int kernel, const std::vector<Tensor> &in, const std::vector<Tensor> &out, const double *p) {
+  const auto rows_of = [](const Tensor &t) { return static_cast<int>(t.shape[0]); };
+  const srcode::AttentionShape shape{static_cast<int>(p[0]), static_cast<int>(p[1]), static_cast<int>(p[2]),
+                                     static_cast<int>(p[3]), static_cast<int>(p[4])};
+  switch (kernel) {
+    case kRmsNorm: {
+      const int d = static_cast<int>(in[1].size());
+      const float epsilon = static_cast<float>(p[0]);
+      Sliced(rows_of(in[0]), d, [&](int64_t at, int64_t n) {
+        srcode::RmsNorm(static_cast<int>(n), d, in[0].f() + at * d, in[1].f(), epsilon, out[0].f() + at * d,
+                        out[1].f() + at);
+      });
+      return;
+    }
+    case kRmsNormGrad:
+      srcode::RmsNormGrad(rows_of(in[0]), static_cast<int>(in[1].size()), in[0].f(), in[1].f(), in[2].f(), in[3].f(),
+                          out[0].f(), out[1].f());
+      return;
+    case kSwiGlu:
+      Sliced(in[0].size(), 1, [&](int64_t at, int64_t n) {
+        srcode::SwiGlu(n, in[0].f() + at, in[1].f() + at, out[0].f() + at);
+      });
+      return;
+    case kSwiGluGrad:
+      Sliced(in[0].size(), 1, [&](int64_t at, int64_t n) {
+        srcode::SwiGluGrad(n, in[0].f() + at, in[1].f() + at, in[2].f() + at, out[0].f() + at, out[1].f() + at);
+      });
+      return;
+    case kAttention:
+      srcode::Attention(shape, in[0].f(), in[1].f(), in[2].f(), in[3].i(), in[4].i(), in[5].f(), in[6].f(), out[0].f(),
+                        out[1].f());
+      return;
+    case kAttentionGrad:
+      srcode::AttentionGrad(shape, in[0].f(), in[1].f(), in[2].f(), in[3].i(), in[4].i(), in[5].f(), in[6].f(),
+                            in[7].f(), in[8].f(), in[9].f(), out[0].f(), out[1].f(), out[2].f());
+      return;
+    case kFillCache:
+      srcode::FillCache(shape, in[0].f(), in[1].f(), in[2].i(), in[3].i(), in[4].i(), in[5].f(), in[6].f(), in[7].f(),
+                        in[8].f(), static_cast<int>(p[5]));
+      return;
+    case kDecodeAttention:
+      srcode::DecodeAttention(rows_of(in[0]), shape.heads, shape.kv_heads, shape.d, in[0].f(), in[1].f(), in[2].f(),
+                              in[3].i(), in[4].i(), in[5].f(), in[6].f(), in[7].f(), in[8].f(), static_cast<int>(p[5]),
+                              out[0].f());
+      return;
+    case kCopyRows:
+      srcode::CopyRows(static_cast<int>(in[1].size()), in[0].size() / in[0].shape[0], in[0].f(), in[1].i(), in[2].i());
+      return;
+    case kSkinnyMatMul:
+      srcode::SkinnyMatMul(rows_of(in[0]), rows_of(in[1]), static_cast<int>(in[1].shape[1]), in[0].f(), in[1].f(),
+                           out[0].f());
+      return;
+  }
+}
+
+/** runKernel(kernel, inputIds Int32Array, parameters Float64Array of 6, shapes Int32Array [rank, sizes…]…) → ids. */
+napi_value RunKernel(napi_env env, napi_callback_info info) {
+  napi_value args[4];
+  size_t count = 4;
+  int32_t kernel;
+  void *ids, *parameters, *shapes;
+  size_t id_count, parameter_count, shape_count;
+  if (napi_get_cb_info(env, info, &count, args, nullptr, nullptr) != napi_ok || count != 4 ||
+      napi_get_value_int32(env, args[0], &kernel) != napi_ok || kernel < 0 || kernel >= kKernelCount ||
+      !TypedArray(env, args[1], napi_int32_array, &ids, &id_count) ||
+      !TypedArray(env, args[2], napi_float64_array, &parameters, &parameter_count) || parameter_count != 6 ||
+      !TypedArray(env, args[3], napi_int32_array, &shapes, &shape_count) ||
+      id_count != static_cast<size_t>(kArity[kernel][0]))
+    return Fail(env, "runKernel: wrong arguments");
+  tfnodejs::TFJSBackend *backend = tfnodejs::GetTFJSBackend(env);
+  if (!backend) return nullptr;
+  std::unique_ptr<TF_Status, decltype(&TF_DeleteStatus)> status(TF_NewStatus(), TF_DeleteStatus);
+  std::vector<Tensor> inputs, outputs;
+  for (size_t i = 0; i < id_count; i++) {
+    const auto entry = backend->tfe_handle_map_.find(static_cast<int32_t *>(ids)[i]);
+    if (entry == backend->tfe_handle_map_.end()) return Fail(env, "runKernel: unknown tensor");
+    Tensor t;
+    t.tensor = TFE_TensorHandleResolve(entry->second, status.get());
+    if (TF_GetCode(status.get()) != TF_OK) return Fail(env, TF_Message(status.get()));
+    t.data = TF_TensorData(t.tensor);
+    for (int axis = 0; axis < TF_NumDims(t.tensor); axis++) t.shape.push_back(TF_Dim(t.tensor, axis));
+    inputs.push_back(std::move(t));
+  }
+  const int32_t *cursor = static_cast<int32_t *>(shapes), *end = cursor + shape_count;
+  while (cursor < end) {
+    const int rank = *cursor++;
+    if (rank < 0 || rank > 8 || cursor + rank > end) return Fail(env, "runKernel: wrong shapes");
+    Tensor t;
+    t.shape.assign(cursor, cursor + rank);
+    cursor += rank;
+    t.tensor = TF_AllocateTensor(TF_FLOAT, t.shape.data(), rank, t.size() * sizeof(float));
+    t.data = TF_TensorData(t.tensor);
+    outputs.push_back(std::move(t));
+  }
+  if (outputs.size() != static_cast<size_t>(kArity[kernel][1])) return Fail(env, "runKernel: wrong number of outputs");
+  Run(kernel, inputs, outputs, static_cast<double *>(parameters));
+  napi_value result;
+  if (napi_create_array_with_length(env, outputs.size(), &result) != napi_ok) return Fail(env, "runKernel: no array");
+  for (size_t i = 0; i < outputs.size(); i++) {
+    TFE_TensorHandle *handle = TFE_NewTensorHandle(outputs[i].tensor, status.get());
+    if (TF_GetCode(status.get()) != TF_OK) return Fail(env, TF_Message(status.get()));
+    napi_value id;
+    if (napi_create_int32(env, backend->InsertHandle(handle), &id) != napi_ok ||
+        napi_set_element(env, result, i, id) != napi_ok)
+      return Fail(env, "runKernel: no result");
+  }
+  return result;
+}
+
+}  // namespace
+
+NAPI_MODULE_INIT() {
+  napi_value result = tfnodejs::InitTFNodeJSBinding(env, exports);
+  napi_value function;
+  if (napi_create_function(env, "runKernel", NAPI_AUTO_LENGTH, RunKernel, nullptr, &function) == napi_ok)
+    napi_set_named_property(env, exports, "runKernel", function);
+  return result ? result : exports;
+}

@@ -1,0 +1,40 @@
+// Fused kernels of a transformer on plain float arrays: the native counterparts of assembly/*.ts. Row-major; q [B·T, H·d],
+// k and v [B·T, KV·d]; real tokens of row b are [starts[b], ends[b]).
+#ifndef SRCODE_KERNELS_H_
+#define SRCODE_KERNELS_H_
+
+#include <cstdint>
+#include <functional>
+
+namespace srcode {
+
+/** Runs work(i) for i in [0, count) on all cores; the caller takes part. One call at a time. */
+void ParallelFor(int count, const std::function<void(int)> &work);
+
+struct AttentionShape {
+  int batch, length, heads, kv_heads, d;
+};
+
+void RmsNorm(int n, int d, const float *x, const float *w, float epsilon, float *y, float *inverse);
+void RmsNormGrad(int n, int d, const float *x, const float *w, const float *inverse, const float *dy, float *dx,
+                 float *dw);
+void SwiGlu(int64_t n, const float *gate, const float *up, float *y);
+void SwiGluGrad(int64_t n, const float *gate, const float *up, const float *dy, float *d_gate, float *d_up);
+void Attention(const AttentionShape &s, const float *q, const float *k, const float *v, const int32_t *starts,
+               const int32_t *ends, const float *cos, const float *sin, float *out, float *log_sums);
+void AttentionGrad(const AttentionShape &s, const float *q, const float *k, const float *v, const int32_t *starts,
+                   const int32_t *ends, const float *cos, const float *sin, const float *out, const float *log_sums,
+                   const float *d_out, float *dq, float *dk, float *dv);
+void FillCache(const AttentionShape &s, const float *k, const float *v, const int32_t *starts, const int32_t *ends,
+               const int32_t *targets, const float *cos, const float *sin, float *cache_k, float *cache_v,
+               int capacity);
+void DecodeAttention(int rows, int heads, int kv_heads, int d, const float *q, const float *k, const float *v,
+                     const int32_t *cache_rows, const int32_t *positions, const float *cos, const float *sin,
+                     float *cache_k, float *cache_v, int capacity, float *out);
+void CopyRows(int count, int64_t row_size, float *cache, const int32_t *from, const int32_t *to);
+/** y [m, n] = x [m, k] · wᵀ, w [n, k], for few rows: every weight is read once. */
+void SkinnyMatMul(int m, int n, int k, const float *x, const float *w, float *y);
+
+}  // namespace srcode
+
+#endif  // SRCODE_KERNELS_H_

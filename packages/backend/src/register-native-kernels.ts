@@ -1,0 +1,134 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+type Inputs = Readonly<Record<string, tf.TensorInfo>>;
+type Attributes = Readonly<Record<string, number>>;
+
+/** `runKernel` of the compiled binding: see `native/binding.cc`. */
+export type RunNativeKernel = (
+  kernel: number,
+  inputIds: Int32Array,
+  parameters: Float64Array,
+  outputShapes: Int32Array,
+) => number[];
+
+/** The part of tfjs-node's backend that our kernels use. */
+interface NodeBackend {
+  readonly binding: { readonly TF_FLOAT: number };
+  getInputTensorIds(tensors: readonly tf.TensorInfo[]): number[];
+  createOutputTensor(metadata: { id: number; shape: number[]; dtype: number }): tf.TensorInfo;
+}
+
+interface Definition {
+  /** Position in the enumeration of `native/binding.cc`. */
+  readonly index: number;
+  /** Inputs in the order of the C++ function. */
+  readonly inputs: readonly string[];
+  readonly parameters?: readonly string[];
+  readonly outputs: (inputs: Inputs, attributes: Attributes) => readonly (readonly number[])[];
+}
+
+const attentionShape = ['batchSize', 'length', 'heads', 'kvHeads', 'headDim'];
+const attentionInputs = ['q', 'k', 'v', 'starts', 'ends', 'cos', 'sin'];
+
+/** The fused kernels that the model uses where a backend has them; the same names as in `wasm-kernels/`. */
+const fusedKernels: Readonly<Record<string, Definition>> = {
+  SrcodeRmsNorm: {
+    index: 0,
+    inputs: ['x', 'w'],
+    parameters: ['epsilon'],
+    outputs: ({ x }) => [x!.shape, [x!.shape[0]!]],
+  },
+  SrcodeRmsNormGrad: {
+    index: 1,
+    inputs: ['x', 'w', 'inverse', 'dy'],
+    outputs: ({ x, w }) => [x!.shape, w!.shape],
+  },
+  SrcodeSwiGlu: { index: 2, inputs: ['gate', 'up'], outputs: ({ gate }) => [gate!.shape] },
+  SrcodeSwiGluGrad: {
+    index: 3,
+    inputs: ['gate', 'up', 'dy'],
+    outputs: ({ gate }) => [gate!.shape, gate!.shape],
+  },
+  SrcodeAttention: {
+    index: 4,
+    inputs: attentionInputs,
+    parameters: attentionShape,
+    outputs: ({ q }, { batchSize, heads, length }) => [q!.shape, [batchSize!, heads!, length!]],
+  },
+  SrcodeAttentionGrad: {
+    index: 5,
+    inputs: [...attentionInputs, 'out', 'logSums', 'dy'],
+    parameters: attentionShape,
+    outputs: ({ q, k, v }) => [q!.shape, k!.shape, v!.shape],
+  },
+  SrcodeFillCache: {
+    index: 6,
+    inputs: ['k', 'v', 'starts', 'ends', 'targets', 'cos', 'sin', 'cacheK', 'cacheV'],
+    parameters: [...attentionShape, 'capacity'],
+    outputs: () => [],
+  },
+  SrcodeDecodeAttention: {
+    index: 7,
+    inputs: ['q', 'k', 'v', 'cacheRows', 'positions', 'cos', 'sin', 'cacheK', 'cacheV'],
+    parameters: [...attentionShape, 'capacity'],
+    outputs: ({ q }) => [q!.shape],
+  },
+  SrcodeCopyRows: { index: 8, inputs: ['cache', 'from', 'to'], outputs: () => [] },
+};
+
+const skinnyMatMul: Definition = {
+  index: 9,
+  inputs: ['a', 'b'],
+  outputs: ({ a, b }) => [[a!.shape[0]!, b!.shape[0]!]],
+};
+
+/** Rows up to which reading every weight once beats TensorFlow's product. */
+const maxSkinnyRows = 16;
+
+function createCaller(run: RunNativeKernel) {
+  return (definition: Definition, backend: NodeBackend, inputs: Inputs, attributes: Attributes) => {
+    const ids = backend.getInputTensorIds(definition.inputs.map((name) => inputs[name]!));
+    const parameters = new Float64Array(6);
+    definition.parameters?.forEach((name, i) => {
+      parameters[i] = attributes[name] ?? 0;
+    });
+    const shapes = definition.outputs(inputs, attributes);
+    const flat = Int32Array.from(shapes.flatMap((shape) => [shape.length, ...shape]));
+    const outputs = run(definition.index, Int32Array.from(ids), parameters, flat);
+    const dtype = backend.binding.TF_FLOAT;
+    return outputs.map((id, i) => backend.createOutputTensor({ id, shape: [...shapes[i]!], dtype }));
+  };
+}
+
+/**
+ * Registers our fused kernels with the native backend, and a product for few rows (decoding) that reads every weight
+ * once. CPU only: they work on host memory. Idempotent.
+ */
+export function registerNativeKernels(run: RunNativeKernel): void {
+  if (tf.getKernel('SrcodeRmsNorm', 'tensorflow')) return;
+  const call = createCaller(run);
+  for (const [kernelName, definition] of Object.entries(fusedKernels)) {
+    tf.registerKernel({
+      kernelName,
+      backendName: 'tensorflow',
+      kernelFunc: ({ inputs, backend, attrs }) =>
+        call(definition, backend as NodeBackend, inputs as Inputs, (attrs ?? {}) as unknown as Attributes),
+    });
+  }
+  const original = tf.getKernel('BatchMatMul', 'tensorflow').kernelFunc;
+  tf.unregisterKernel('BatchMatMul', 'tensorflow');
+  tf.registerKernel({
+    kernelName: 'BatchMatMul',
+    backendName: 'tensorflow',
+    kernelFunc: (parameters) => {
+      const { a, b } = parameters.inputs as Inputs;
+      const { transposeA, transposeB } = parameters.attrs as unknown as Record<string, boolean>;
+      const [rows, depth] = a!.shape as [number, number];
+      const isSkinny =
+        a!.shape.length === 2 && b!.shape.length === 2 && !transposeA && transposeB && rows <= maxSkinnyRows;
+      if (!isSkinny || rows === 0 || depth === 0 || a!.dtype !== 'float32' || b!.dtype !== 'float32')
+        return original(parameters);
+      return call(skinnyMatMul, parameters.backend as NodeBackend, { a: a!, b: b! }, {})[0]!;
+    },
+  });
+}
