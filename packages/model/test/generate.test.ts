@@ -1,4 +1,4 @@
-import { type BackendName, selectBackend } from '@srcode/backend';
+import { type BackendName, nativeCacheFolder, readInstallStamp, selectBackend } from '@srcode/backend';
 import { CancelledError, Rng } from '@srcode/core';
 import {
   type CausalLm,
@@ -13,6 +13,13 @@ import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sampleToken } from '../src/sample-token.js';
+
+/** The native backend takes part where it is installed. */
+const backends: readonly BackendName[] = [
+  'wasm',
+  'cpu',
+  ...(readInstallStamp(nativeCacheFolder()) ? (['tensorflow'] as const) : []),
+];
 
 const vocabSize = 29;
 const config = createLlamaConfig({
@@ -42,7 +49,7 @@ function withoutCache(model: LlamaModel): CausalLm {
   };
 }
 
-describe.each(['wasm', 'cpu'] satisfies BackendName[])('generate on %s', (backend) => {
+describe.each(backends)('generate on %s', (backend) => {
   let model: LlamaModel;
   beforeAll(async () => {
     await selectBackend({ prefer: backend });

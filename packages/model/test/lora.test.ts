@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type BackendName, selectBackend } from '@srcode/backend';
+import { type BackendName, nativeCacheFolder, readInstallStamp, selectBackend } from '@srcode/backend';
 import { InputError, Rng } from '@srcode/core';
 import {
   attachLora,
@@ -20,6 +20,13 @@ import {
 } from '@srcode/model';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+/** The native backend takes part where it is installed. */
+const backends: readonly BackendName[] = [
+  'wasm',
+  'cpu',
+  ...(readInstallStamp(nativeCacheFolder()) ? (['tensorflow'] as const) : []),
+];
 
 const config = createLlamaConfig({
   vocabSize: 31,
@@ -89,7 +96,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(root, { recursive: true, force: true }));
 
-describe.each(['wasm', 'cpu'] satisfies BackendName[])('LoRA on %s', (backend) => {
+describe.each(backends)('LoRA on %s', (backend) => {
   beforeAll(async () => {
     await selectBackend({ prefer: backend });
   });

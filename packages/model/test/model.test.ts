@@ -1,4 +1,4 @@
-import { type BackendName, selectBackend } from '@srcode/backend';
+import { type BackendName, nativeCacheFolder, readInstallStamp, selectBackend } from '@srcode/backend';
 import { Rng } from '@srcode/core';
 import {
   createCausalLm,
@@ -10,6 +10,13 @@ import {
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+/** The native backend takes part where it is installed. */
+const backends: readonly BackendName[] = [
+  'wasm',
+  'cpu',
+  ...(readInstallStamp(nativeCacheFolder()) ? (['tensorflow'] as const) : []),
+];
 
 const config = createLlamaConfig({
   vocabSize: 37,
@@ -81,7 +88,7 @@ const batchOf = (seed: number) =>
     padSide: seed % 2 ? 'left' : 'right',
   });
 
-describe.each(['wasm', 'cpu'] satisfies BackendName[])('a Llama on %s', (backend) => {
+describe.each(backends)('a Llama on %s', (backend) => {
   let model: LlamaModel;
   beforeAll(async () => {
     await selectBackend({ prefer: backend });
