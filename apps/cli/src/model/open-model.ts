@@ -30,7 +30,7 @@ export function withModelOptions(command: Command): Command {
 }
 
 /** The weights and tokenizer at a path: a Hugging Face folder, or a `.gguf` file. */
-export async function loadWeights(path: string): Promise<LoadedModel> {
+async function loadWeights(path: string): Promise<LoadedModel> {
   let isFolder: boolean;
   try {
     isFolder = (await stat(path)).isDirectory();
