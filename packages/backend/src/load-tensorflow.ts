@@ -57,7 +57,7 @@ export async function loadTensorflow(environment: NodeJS.ProcessEnv = process.en
     const shared = globalThis as unknown as Record<symbol, unknown>;
     shared[Symbol.for('srcode.tfjs')] = require('@tensorflow/tfjs-core');
     // TensorFlow's start-up notes are not ours to print; the user's own setting wins.
-    process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+    process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
     const native = require(folder) as NativeModule;
     const device = native.isUsingGpu() ? 'GPU' : 'CPU';
     if (native.runKernel && device === 'CPU') registerNativeKernels(native.runKernel);
