@@ -70,17 +70,18 @@ function renderEvent(event: ReproductionEvent, io: CliIo): void {
   if (event.type === 'stage-start') return;
   if (event.type === 'stage-end') {
     const time = event.skipped ? 'done before' : `${event.seconds.toFixed(1)} s`;
-    return io.note(
+    io.note(
       `[${String(event.completed).padStart(String(event.total).length)}/${event.total}] ${event.stage}: ${event.summary} (${time})`,
     );
+    return;
   }
   io.progress(event);
 }
 
 function renderResult(result: ReproductionResult, io: CliIo): void {
   const { summary, comparisons, html, backend, seconds } = result;
-  if (io.json)
-    return io.out(
+  if (io.json) {
+    io.out(
       JSON.stringify(
         {
           runFolder: result.runFolder,
@@ -95,6 +96,8 @@ function renderResult(result: ReproductionResult, io: CliIo): void {
         2,
       ),
     );
+    return;
+  }
   const interval = (range: readonly [number, number] | null | undefined) =>
     range ? ` [${(range[0] * 100).toFixed(0)}–${(range[1] * 100).toFixed(0)}]` : '';
   io.out(

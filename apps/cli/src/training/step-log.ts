@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { JsonlWriter, parseJsonlLine, readLines, repairJsonlTail } from '@srcode/core';
 import { z } from 'zod';
@@ -16,6 +17,7 @@ export class StepLog {
   /** Drops the lines of steps that will be done again: all from `step` on, or the whole file at 0. */
   async rewindTo(step: number): Promise<void> {
     await this.close();
+    if (!existsSync(this.#path)) return;
     if (step === 0) {
       await rm(this.#path, { force: true });
       return;

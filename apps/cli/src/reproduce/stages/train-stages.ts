@@ -1,6 +1,5 @@
 import { rm } from 'node:fs/promises';
 import { Rng, readJsonl } from '@srcode/core';
-import type { RewardSpan } from '@srcode/dataset';
 import {
   type ByteLevelTokenizer,
   createCausalLm,
@@ -21,6 +20,7 @@ import {
   trainSft,
 } from '@srcode/trainer';
 import { createReward } from '../../commands/rewards/tag.js';
+import { toRolloutLines } from '../../train/to-rollout-lines.js';
 import { encodeExample, encodePrompt, openingOf } from '../../training/chat-ids.js';
 import { createPairReward } from '../../training/pair-reward.js';
 import { StepLog } from '../../training/step-log.js';
@@ -238,35 +238,5 @@ export async function ppo(
     await Promise.all([metricsLog.close(), rolloutLog.close()]);
     model.dispose();
     reference.dispose();
-  }
-}
-
-type RolloutsEvent = Extract<PolicyEvent, { type: 'rollouts' }>;
-
-function* toRolloutLines(event: RolloutsEvent, strategy: string): Generator<{ step: number }> {
-  for (const [index, rollout] of event.rollouts.entries()) {
-    const reward = event.rewards[index]! as (typeof event.rewards)[number] & {
-      readonly spans?: readonly RewardSpan[];
-    };
-    yield {
-      step: event.step,
-      rollout: {
-        id: rollout.id,
-        sourceId: rollout.sourceId,
-        prompt: rollout.promptText,
-        completion: rollout.completion,
-        tokenIds: [...rollout.tokenIds],
-        tokenOffsets: rollout.tokenOffsets.map(([start, end]) => [start, end]),
-        logProbs: [...rollout.logProbs],
-      },
-      rewards: {
-        rolloutId: rollout.id,
-        strategy,
-        values: [...reward.values],
-        spans: [...(reward.spans ?? [])],
-        total: reward.total,
-      },
-      pairId: rollout.sourceId,
-    } as { step: number };
   }
 }
