@@ -70,7 +70,10 @@ function start(command, args) {
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const read = async () => {
     const { value, done } = await lines.next();
-    if (done) throw new Error(`${command} ended early`);
+    if (done)
+      throw new Error(
+        `${command} ${args.at(-1)} ended early (exit ${child.exitCode}, signal ${child.signalCode})`,
+      );
     return JSON.parse(value);
   };
   return {
