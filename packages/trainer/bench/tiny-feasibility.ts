@@ -26,9 +26,10 @@ import {
   tinySpecialTokens,
   trainBpe,
 } from '@srcode/model';
-import { createInstanceReward, createLineReward, createTokenReward } from '@srcode/rewards';
+import { createInstanceReward, createLineReward, createTokenReward, tagReference } from '@srcode/rewards';
 import {
   type CreditSettings,
+  createFolderCheckpointStore,
   evaluateLoss,
   localCredit,
   type PpoSettings,
@@ -46,6 +47,8 @@ const { values: raw } = parseArgs({
     seed: number(1),
     families: number(0),
     instances: number(80),
+    varied: { type: 'string', default: '' },
+    opening: { type: 'boolean', default: false },
     vocab: number(1024),
     hidden: number(128),
     intermediate: number(352),
@@ -77,6 +80,12 @@ const { values: raw } = parseArgs({
     'ppo-outside': { type: 'boolean', default: false },
     'ppo-anchor': number(0),
     'ppo-stop': number(0),
+    'ppo-temperature': number(1),
+    'ppo-strict': { type: 'boolean', default: false },
+    'ppo-replay': number(0),
+    'ppo-replay-batch': number(16),
+    'ppo-alpha': number(1),
+    'ppo-beta': number(1),
     'max-new': number(128),
     temperature: number(0.7),
     tasks: number(2),
@@ -102,9 +111,13 @@ const wanted = n('families') === 0 ? families.length : n('families');
 const chosen = new Set(
   Array.from({ length: wanted }, (_, i) => families[Math.floor((i * families.length) / wanted)]!),
 );
-const corpus = buildCorpus({ seed: 1, instancesPerFamily: n('instances'), heldOutFamilies: [] }).filter(
-  (instance) => chosen.has(instance.familyId),
-);
+const corpus = buildCorpus({
+  seed: 1,
+  instancesPerFamily: n('instances'),
+  families: [...chosen],
+  heldOutFamilies: [],
+  ...(text.varied === '' ? {} : { variedSlots: text.varied!.split(',') }),
+});
 const train = corpus.filter((instance) => instance.split === 'train');
 const heldOut = corpus.filter((instance) => instance.split === 'heldout-instance');
 
@@ -124,11 +137,17 @@ const tokenizer = new ByteLevelTokenizer(
 );
 const endId = tokenizer.eosTokenId;
 const padTokenId = tokenizer.padTokenId;
-const promptIds = (prompt: string): Int32Array =>
-  tokenizer.encode(formatChat(tokenizer.files.config, [{ role: 'user', content: prompt }]));
+/** With `--opening` the prompt gives the signature and brace away, as autocomplete benchmarks do. */
+const openingOf = (code: string): string => (raw.opening ? code.slice(0, code.indexOf('{') + 1) : '');
+const promptIds = (prompt: string, code: string): Int32Array =>
+  Int32Array.from([
+    ...tokenizer.encode(formatChat(tokenizer.files.config, [{ role: 'user', content: prompt }])),
+    ...tokenizer.encode(openingOf(code)),
+  ]);
 const example = (prompt: string, code: string, learnPrompt: boolean): SftExample => {
-  const head = promptIds(prompt);
-  const tokenIds = Int32Array.from([...head, ...tokenizer.encode(code), endId]);
+  const head = promptIds(prompt, code);
+  const rest = tokenizer.encode(code.slice(openingOf(code).length));
+  const tokenIds = Int32Array.from([...head, ...rest, endId]);
   return { tokenIds, promptLength: learnPrompt ? 0 : head.length };
 };
 
@@ -175,7 +194,7 @@ async function cached(
   stage: string,
   from: string,
   keys: readonly string[],
-  work: () => Promise<LlamaModel>,
+  work: (checkpoints: string) => Promise<LlamaModel>,
 ): Promise<{ model: LlamaModel; key: string }> {
   const facts = keys.map((key) => `${key}=${String(raw[key as keyof typeof raw])}`);
   const key = createHash('sha256')
@@ -188,7 +207,7 @@ async function cached(
     return { model: (await loadModel(folder)).model as LlamaModel, key };
   }
   const started = cpuSeconds();
-  const model = await work();
+  const model = await work(`${folder}.checkpoints`);
   say(`${stage}: ${(cpuSeconds() - started).toFixed(0)} CPU s`);
   await saveModel(folder, { model, tokenizer });
   return { model, key };
@@ -224,6 +243,7 @@ async function runSft(
   stage: string,
   examples: readonly SftExample[],
   prefix: string,
+  checkpoints: string,
 ): Promise<void> {
   const steps = n(`${prefix}-steps`);
   const recent: number[] = [];
@@ -241,7 +261,7 @@ async function runSft(
     },
     optimizer,
     rng: Rng.fromSeed(seed).fork(stage),
-    run: { stage },
+    run: { stage, checkpoints: { store: createFolderCheckpointStore(checkpoints), everySteps: 100 } },
   });
   let padded = 0;
   await drainJob(job, (event) => {
@@ -280,7 +300,7 @@ async function bench(name: string, model: LlamaModel): Promise<void> {
     sequences.push(
       ...(await generate(
         model,
-        jobs.slice(at, at + 32).map((job) => promptIds(job.prompt.text)),
+        jobs.slice(at, at + 32).map((job) => promptIds(job.prompt.text, job.instance.secure)),
         {
           maxNewTokens: n('max-new'),
           temperature: n('temperature'),
@@ -294,7 +314,7 @@ async function bench(name: string, model: LlamaModel): Promise<void> {
     jobs.map(({ instance }, i) =>
       oracle.evaluate({
         preamble: instance.preamble,
-        code: tokenizer.decode(sequences[i]!.tokenIds),
+        code: openingOf(instance.secure) + tokenizer.decode(sequences[i]!.tokenIds),
         driver: instance.driver,
         language: 'c',
       }),
@@ -318,15 +338,27 @@ async function bench(name: string, model: LlamaModel): Promise<void> {
 }
 
 const shared = [
-  ...['seed', 'families', 'instances', 'vocab', 'hidden', 'intermediate', 'layers', 'heads', 'init-std'],
+  ...[
+    'seed',
+    'families',
+    'instances',
+    'vocab',
+    'hidden',
+    'intermediate',
+    'layers',
+    'heads',
+    'init-std',
+    'varied',
+    'opening',
+  ],
   ...['pre-steps', 'pre-batch', 'pre-lr', 'pre-secure', 'pre-prompt', 'beta2', 'decay'],
 ];
-const base = await cached('pretrain', '', shared, async () => {
+const base = await cached('pretrain', '', shared, async (checkpoints) => {
   const model = createCausalLm(modelConfig, {
     rng: Rng.fromSeed(seed).fork('init'),
     initStd: n('init-std'),
   });
-  await runSft(model, 'pretrain', pretrainExamples, 'pre');
+  await runSft(model, 'pretrain', pretrainExamples, 'pre', checkpoints);
   return model;
 });
 if (process.env.PERFAM) await perFamilyLoss(base.model);
@@ -335,9 +367,9 @@ if (n('sft-steps') === 0) {
   process.exit(0);
 }
 const sftKeys = ['sft-steps', 'sft-batch', 'sft-lr', 'sft-pairs'];
-const sft = await cached('sft', base.key, sftKeys, async () => {
+const sft = await cached('sft', base.key, sftKeys, async (checkpoints) => {
   await bench('base', base.model);
-  await runSft(base.model, 'sft', sftExamples, 'sft');
+  await runSft(base.model, 'sft', sftExamples, 'sft', checkpoints);
   return base.model;
 });
 await bench('sft', sft.model);
@@ -345,16 +377,53 @@ const folder = `${text.cache}/sft-${sft.key}`;
 const pairById = new Map(
   pairs.map((pair) => [pair.id, { id: pair.id, vulnerable: pair.vulnerable, secure: pair.secure }]),
 );
+/** Secure answers with weight 0 on what the fix changes: they hold function and teach no security. */
+const replay = {
+  coefficient: n('ppo-replay'),
+  batchSize: n('ppo-replay-batch'),
+  examples: pairs.flatMap((pair) => {
+    const tags = tagReference(pair, 'secure');
+    return pair.prompts.map((prompt) => {
+      const plain = example(prompt.text, pair.secure, false);
+      const opening = openingOf(pair.secure).length;
+      const { offsets } = tokenizer.decodeWithOffsets(plain.tokenIds.slice(plain.promptLength));
+      const tokenWeights = new Float32Array(plain.tokenIds.length).fill(1);
+      offsets.forEach(([start, end], t) => {
+        const changed = tags.some((tag) => tag.start < end + opening && start + opening < tag.end);
+        if (changed) tokenWeights[plain.promptLength + t] = 0;
+      });
+      return { ...plain, tokenWeights };
+    });
+  }),
+};
 const strategies = { token: createTokenReward, line: createLineReward, instance: createInstanceReward };
 for (const arm of text.ppo!.split(',').filter((name) => name !== '')) {
-  const strategy = strategies[arm as keyof typeof strategies]();
+  const strategy = strategies[arm as keyof typeof strategies]({
+    secureMass: n('ppo-alpha'),
+    vulnerableMass: n('ppo-beta'),
+  });
   const reward: RewardFunction = async (rollouts) =>
-    rollouts.map((rollout) =>
-      strategy.score(pairById.get(rollout.sourceId)!, {
-        text: rollout.completion,
-        tokenOffsets: rollout.tokenOffsets,
-      }),
-    );
+    rollouts.map((rollout) => {
+      const pair = pairById.get(rollout.sourceId)!;
+      const opening = openingOf(pair.secure);
+      const whole = opening + rollout.completion;
+      const tokenOffsets = rollout.tokenOffsets.map(
+        ([start, end]) => [start + opening.length, end + opening.length] as const,
+      );
+      const scored = strategy.score(pair, { text: whole, tokenOffsets });
+      if (!raw['ppo-strict']) return scored;
+      // A name that the secure side does not have earns nothing: it is a copying error, not a renaming.
+      const names = new Set(pair.secure.match(/[A-Za-z_]\w*/g));
+      const foreign = scored.spans.filter((span) => {
+        const name = whole.slice(span.start, span.end);
+        return span.value > 0 && /^[A-Za-z_]\w*$/.test(name) && !names.has(name);
+      });
+      const values = scored.values.map((value, t) => {
+        const [start, end] = tokenOffsets[t]!;
+        return value > 0 && foreign.some((span) => span.start < end && start < span.end) ? 0 : value;
+      });
+      return { values, total: values.reduce((sum, value) => sum + value, 0) };
+    });
   const preset = arm === 'instance' ? standardCredit : localCredit;
   const credit: CreditSettings = {
     ...preset,
@@ -385,7 +454,7 @@ for (const arm of text.ppo!.split(',').filter((name) => name !== '')) {
       pair.prompts.map((prompt) => ({
         sourceId: pair.id,
         promptText: prompt.text,
-        promptIds: promptIds(prompt.text),
+        promptIds: promptIds(prompt.text, pair.secure),
       })),
     ),
     reward,
@@ -394,9 +463,11 @@ for (const arm of text.ppo!.split(',').filter((name) => name !== '')) {
       promptsPerStep: n('ppo-prompts'),
       samplesPerPrompt: n('ppo-samples'),
       maxNewTokens: n('max-new'),
+      temperature: n('ppo-temperature'),
       stopTokenIds: [endId],
     },
     settings,
+    ...(n('ppo-replay') > 0 ? { replay } : {}),
     rng: Rng.fromSeed(seed).fork('ppo'),
   });
   await drainJob(job, (event) => {

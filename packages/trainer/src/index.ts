@@ -38,6 +38,8 @@ export type {
   SamplingSettings,
 } from './rollouts/rollout.js';
 export { type SequenceScores, scoreSequences } from './rollouts/score-sequences.js';
+export type { ReplayOptions } from './rollouts/update-policy.js';
+export { evaluateLoss, type SftExample } from './supervised.js';
 export { type GrpoOptions, type GrpoSettings, trainGrpo } from './train-grpo.js';
 export {
   type PolicyEvent,
@@ -48,9 +50,7 @@ export {
   trainPpo,
 } from './train-ppo.js';
 export {
-  evaluateLoss,
   type SftEvent,
-  type SftExample,
   type SftOptions,
   type SftResult,
   type SftRunOptions,

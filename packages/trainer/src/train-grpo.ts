@@ -8,6 +8,7 @@ import { measureRollouts } from './rollouts/measure-rollouts.js';
 import { checkPrompts, choosePrompts, sampleRollouts, scoreRewards } from './rollouts/sample-rollouts.js';
 import { scoreSequences } from './rollouts/score-sequences.js';
 import { type LearningRollout, updatePolicy } from './rollouts/update-policy.js';
+import { checkExamples, hashExamples } from './supervised.js';
 import type { PolicyEvent, PolicyResult, PpoOptions } from './train-ppo.js';
 
 export interface GrpoSettings extends PolicyUpdateSettings {
@@ -41,6 +42,7 @@ export async function* trainGrpo(options: GrpoOptions): AsyncGenerator<PolicyEve
   const update = resolveUpdateSettings(settings, sampling.promptsPerStep * groupSize);
   const padTokenId = tokenizer.padTokenId;
   checkPrompts(prompts);
+  if (options.replay !== undefined) checkExamples(options.replay.examples);
 
   const parameters = model.trainableParameters();
   const optimizer = new AdamW(parameters, settings.optimizer);
@@ -50,6 +52,7 @@ export async function* trainGrpo(options: GrpoOptions): AsyncGenerator<PolicyEve
     steps,
     sampling,
     settings,
+    replay: options.replay ? { ...options.replay, examples: hashExamples(options.replay.examples) } : null,
     prompts: prompts.map((prompt) => [prompt.sourceId, [...prompt.promptIds]]),
     rng: rng.fork('fingerprint').nextUint32(),
   });
@@ -113,6 +116,7 @@ export async function* trainGrpo(options: GrpoOptions): AsyncGenerator<PolicyEve
         learningRate,
         critic: null,
         lossKlCoefficient: settings.klCoefficient ?? 0.02,
+        replay: options.replay ?? null,
         rng: rng.fork('update', step),
         where: `${stage} step ${step}`,
       });

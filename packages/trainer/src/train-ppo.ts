@@ -29,7 +29,13 @@ import type {
 } from './rollouts/rollout.js';
 import { checkPrompts, choosePrompts, sampleRollouts, scoreRewards } from './rollouts/sample-rollouts.js';
 import { scoreSequences } from './rollouts/score-sequences.js';
-import { type LearningRollout, normaliseRollouts, updatePolicy } from './rollouts/update-policy.js';
+import {
+  type LearningRollout,
+  normaliseRollouts,
+  type ReplayOptions,
+  updatePolicy,
+} from './rollouts/update-policy.js';
+import { checkExamples, hashExamples } from './supervised.js';
 
 export interface PpoSettings extends PolicyUpdateSettings {
   /** Default `localCredit`. */
@@ -62,6 +68,11 @@ export interface PpoOptions {
   readonly sampling: SamplingSettings;
   readonly settings: PpoSettings;
   readonly rng: Rng;
+  /**
+   * Utility anchor (our choice): supervised examples learnt beside the rollouts, such as known answers with weight 0 on
+   * the tokens that a fix changes, so that the update holds what security does not concern. Default: none.
+   */
+  readonly replay?: ReplayOptions;
   readonly run?: PolicyRunOptions;
 }
 
@@ -104,6 +115,7 @@ export async function* trainPpo(options: PpoOptions): AsyncGenerator<PolicyEvent
   const padTokenId = tokenizer.padTokenId;
   const microBatchSize = update.microBatchSize;
   checkPrompts(prompts);
+  if (options.replay !== undefined) checkExamples(options.replay.examples);
 
   // The policy and the value head, each with its own AdamW.
   const parameters = model.trainableParameters();
@@ -118,6 +130,7 @@ export async function* trainPpo(options: PpoOptions): AsyncGenerator<PolicyEvent
     steps,
     sampling,
     settings,
+    replay: options.replay ? { ...options.replay, examples: hashExamples(options.replay.examples) } : null,
     prompts: prompts.map((prompt) => [prompt.sourceId, [...prompt.promptIds]]),
     rng: rng.fork('fingerprint').nextUint32(),
   });
@@ -199,6 +212,7 @@ export async function* trainPpo(options: PpoOptions): AsyncGenerator<PolicyEvent
             ? null
             : { head, learningRate: settings.criticLearningRate ?? 1e-2, clip: settings.valueClip },
         lossKlCoefficient: 0,
+        replay: options.replay ?? null,
         rng: rng.fork('update', step),
         where: `${stage} step ${step}`,
       });

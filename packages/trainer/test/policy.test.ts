@@ -284,7 +284,7 @@ describe('trainGrpo', () => {
       expect(await probabilityOf(model, wanted), credit).toBeGreaterThan(before + 0.08);
       // A step whose groups have no contrast has no advantage anywhere.
       const locality = metrics.map((figures) => figures.advantageLocality!).filter((share) => share > 0);
-      expect(locality.length).toBeGreaterThan(7);
+      expect(locality.length).toBeGreaterThan(3);
       for (const share of locality) {
         if (credit === 'local') expect(share).toBe(1);
         else expect(share).toBeLessThan(1);

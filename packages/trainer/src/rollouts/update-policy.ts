@@ -10,6 +10,7 @@ import type { AdamW } from '../optimizer/adamw.js';
 import { computeGradients, GradientAccumulator } from '../optimizer/compute-gradients.js';
 import type { ValueHead } from '../optimizer/value-head.js';
 import type { EffectiveUpdateSettings } from '../policy-settings.js';
+import { addSupervisedGradients, type SftExample } from '../supervised.js';
 
 /** A rollout with all that its update needs; every array has one entry per completion token. */
 export interface LearningRollout {
@@ -23,6 +24,15 @@ export interface LearningRollout {
   readonly directAdvantages: Float32Array | null;
   readonly oldValues: Float32Array;
   readonly returns: Float32Array;
+}
+
+/** Supervised examples that every update learns beside its rollouts. */
+export interface ReplayOptions {
+  readonly examples: readonly SftExample[];
+  /** Weight of their cross-entropy beside the policy loss. */
+  readonly coefficient: number;
+  /** Examples per update, drawn anew each time. */
+  readonly batchSize: number;
 }
 
 export interface PolicyUpdateInputs {
@@ -40,6 +50,8 @@ export interface PolicyUpdateInputs {
   } | null;
   /** Weight of k3 from the reference on *all* tokens, as a loss (GRPO has it there, PPO in the reward). */
   readonly lossKlCoefficient: number;
+  /** Null: no replay. */
+  readonly replay: ReplayOptions | null;
   readonly rng: Rng;
   /** For error messages. */
   readonly where: string;
@@ -55,6 +67,8 @@ export interface PolicyUpdateFigures {
   /** Mean k3 between the sampling policy and the policy at the last update's forward pass, nats per token. */
   readonly updateKl: number;
   readonly updates: number;
+  /** Cross-entropy of the replayed examples, nats per weighted token; 0 without any. */
+  readonly replayLoss: number;
 }
 
 /** Changes the model (and the value head) by `epochs` passes over the rollouts; returns what happened. */
@@ -63,8 +77,13 @@ export async function updatePolicy(inputs: PolicyUpdateInputs): Promise<PolicyUp
   const rollouts = inputs.rollouts.filter((rollout) => rollout.advantages.length > 0);
   const policyGradients = new GradientAccumulator();
   const valueGradients = new GradientAccumulator();
-  const figures = { policyLoss: [] as number[], valueLoss: [] as number[], gradNorm: [] as number[] };
-  const clipFractions: number[] = [];
+  const figures: FigureLists = {
+    policyLoss: [],
+    valueLoss: [],
+    gradNorm: [],
+    clipFraction: [],
+    replayLoss: [],
+  };
   let updateKl = 0;
   try {
     for (let epoch = 0; epoch < settings.epochs; epoch++) {
@@ -97,7 +116,21 @@ export async function updatePolicy(inputs: PolicyUpdateInputs): Promise<PolicyUp
         updateKl = divergence / done;
         // The first update of a step is always made: nothing can have moved before it.
         if (updateKl > settings.maxUpdateKl && figures.gradNorm.length > 0)
-          return summarise(figures, clipFractions, updateKl);
+          return summarise(figures, updateKl);
+        if (inputs.replay !== null) {
+          const draw = rng.fork('replay', epoch, start);
+          const { examples, coefficient, batchSize } = inputs.replay;
+          const chosen = Array.from({ length: batchSize }, () => draw.pick(examples));
+          const { model, padTokenId } = inputs;
+          const { microBatchSize } = settings;
+          figures.replayLoss.push(
+            await addSupervisedGradients(
+              { model, padTokenId, examples: chosen, microBatchSize },
+              policyGradients,
+              coefficient,
+            ),
+          );
+        }
         const gradNorm = await policyGradients.globalNorm(inputs.where);
         optimizer.update(policyGradients.gradients, inputs.learningRate, gradNorm);
         policyGradients.dispose();
@@ -109,26 +142,25 @@ export async function updatePolicy(inputs: PolicyUpdateInputs): Promise<PolicyUp
         figures.policyLoss.push(policyLoss);
         figures.valueLoss.push(valueLoss);
         figures.gradNorm.push(gradNorm);
-        clipFractions.push(clipped / done);
+        figures.clipFraction.push(clipped / done);
       }
     }
-    return summarise(figures, clipFractions, updateKl);
+    return summarise(figures, updateKl);
   } finally {
     policyGradients.dispose();
     valueGradients.dispose();
   }
 }
 
-function summarise(
-  figures: Readonly<Record<'policyLoss' | 'valueLoss' | 'gradNorm', readonly number[]>>,
-  clipFractions: readonly number[],
-  updateKl: number,
-): PolicyUpdateFigures {
+type FigureLists = Record<'policyLoss' | 'valueLoss' | 'gradNorm' | 'clipFraction' | 'replayLoss', number[]>;
+
+function summarise(figures: FigureLists, updateKl: number): PolicyUpdateFigures {
   return {
     policyLoss: meanOf(figures.policyLoss),
     valueLoss: meanOf(figures.valueLoss),
     gradNorm: meanOf(figures.gradNorm),
-    clipFraction: meanOf(clipFractions),
+    clipFraction: meanOf(figures.clipFraction),
+    replayLoss: meanOf(figures.replayLoss),
     updateKl,
     updates: figures.gradNorm.length,
   };
