@@ -3,6 +3,7 @@ import type { CausalLm } from '@srcode/model';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import {
+  evaluateLoss,
   type GrpoSettings,
   localCredit,
   type PolicyEvent,
@@ -204,6 +205,27 @@ describe('trainPpo', () => {
       return sum;
     };
     expect(await drift(3)).toBeLessThan(0.8 * (await drift(0)));
+  });
+
+  it('holds replayed examples while it follows the reward', async () => {
+    const known = { tokenIds: Int32Array.of(2, 9, 8, 7, 1), promptLength: 1 };
+    const lossAfter = async (coefficient: number) => {
+      const [model, reference] = [createToyModel(1), createToyModel(1)];
+      const replay = { examples: [known], coefficient, batchSize: 2 };
+      const { metrics } = await run(ppo(model, reference, fast, { steps: 6, replay }));
+      const loss = await evaluateLoss({ model, padTokenId: 0, examples: [known], microBatchSize: 1 });
+      model.dispose();
+      reference.dispose();
+      return {
+        loss,
+        rewards: [metrics[0]!.reward!, metrics.at(-1)!.reward!],
+        replayLoss: metrics[0]!.replayLoss!,
+      };
+    };
+    const [without, held] = [await lossAfter(0), await lossAfter(1)];
+    expect(held.loss).toBeLessThan(without.loss - 0.5);
+    expect(held.replayLoss).toBeGreaterThan(held.loss);
+    expect(held.rewards[1]).toBeGreaterThan(held.rewards[0]!);
   });
 
   it('ends a step early on KL from the sampling policy, and the run on KL to the reference', async () => {
