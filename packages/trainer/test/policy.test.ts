@@ -311,6 +311,8 @@ describe('trainGrpo', () => {
         if (credit === 'local') expect(share).toBe(1);
         else expect(share).toBeLessThan(1);
       }
+      const mean = locality.reduce((sum, share) => sum + share, 0) / locality.length;
+      if (credit !== 'local') expect(mean).toBeLessThan(0.95);
       model.dispose();
       reference.dispose();
     }
