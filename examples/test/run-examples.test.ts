@@ -20,7 +20,8 @@ const prints: Readonly<Record<string, RegExp>> = {
 describe('examples', () => {
   it('are all listed here', () => {
     const folders = readdirSync(join(root, 'examples'), { withFileTypes: true })
-      .filter((entry) => entry.isDirectory() && !['node_modules', 'test'].includes(entry.name))
+      .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+      .filter((entry) => !['node_modules', 'test'].includes(entry.name))
       .map((entry) => entry.name);
     expect(folders.sort()).toEqual(Object.keys(prints));
   });
