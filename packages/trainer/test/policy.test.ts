@@ -296,7 +296,7 @@ describe('trainGrpo', () => {
       const [model, reference] = [createToyModel(1), createToyModel(1)];
       const before = await probabilityOf(model, wanted);
       const settings: GrpoSettings = {
-        learningRate: { peak: 0.004 },
+        learningRate: { peak: 0.002 },
         klCoefficient: 0,
         epochs: 2,
         minibatchSize: 6,
@@ -304,15 +304,14 @@ describe('trainGrpo', () => {
       };
       const { metrics } = await run(grpo(model, reference, settings, { steps: 20 }));
       expect(await probabilityOf(model, wanted), credit).toBeGreaterThan(before + 0.08);
-      // A step whose groups have no contrast has no advantage anywhere.
+      // A step whose groups have no contrast (no penalised token left) has no advantage anywhere.
       const locality = metrics.map((figures) => figures.advantageLocality!).filter((share) => share > 0);
-      expect(locality.length).toBeGreaterThan(3);
-      for (const share of locality) {
-        if (credit === 'local') expect(share).toBe(1);
-        else expect(share).toBeLessThan(1);
-      }
+      expect(locality.length).toBeGreaterThan(7);
+      // `sequence` smears in every step. `future` does on average only: a penalised token that opens a completion
+      // has nothing before it to smear onto, so that a single step's share can come near 1.
       const mean = locality.reduce((sum, share) => sum + share, 0) / locality.length;
-      if (credit !== 'local') expect(mean).toBeLessThan(0.95);
+      if (credit === 'local') expect(new Set(locality)).toEqual(new Set([1]));
+      else expect(credit === 'sequence' ? Math.max(...locality) : mean, credit).toBeLessThan(0.95);
       model.dispose();
       reference.dispose();
     }
