@@ -172,12 +172,12 @@ describe('bad models', () => {
         [1, 2].map((index) => makePrimeVulPlusRecord(index, { secure: 'int f(void) { return 1; }\n' })),
       ),
     );
-    const train = (steps: string, batch: string) =>
+    const train = (steps: string, batch: string, model = 'model') =>
       runCli([
         'train',
         'sft',
         '--model',
-        at('model'),
+        at(model),
         '--data',
         data,
         '--out',
@@ -199,5 +199,12 @@ describe('bad models', () => {
     expect(existsSync(at('trained/model/model.safetensors'))).toBe(true);
     expect(other.code).toBe(2);
     expect(other.stderr).toContain('error CHECKPOINT_MISMATCH');
+    // Another model of the same shape would be replaced by the checkpoint's weights without a word.
+    const manifest = readFileSync(at('trained/manifest.json'), 'utf8');
+    cpSync(at('trained/model'), at('moved'), { recursive: true });
+    const foreign = await train('2', '2', 'moved');
+    expect(foreign.code).toBe(2);
+    expect(foreign.stderr).toMatch(/error RUN_FOLDER_TAKEN: .*trained.*other now: model\./);
+    expect(readFileSync(at('trained/manifest.json'), 'utf8')).toBe(manifest);
   });
 });

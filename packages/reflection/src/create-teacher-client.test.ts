@@ -226,9 +226,17 @@ describe('faults', () => {
 
   it('refuses a base URL that is none, without repeating a password in it', () => {
     expect(() => createTeacherClient({ baseUrl: 'not a url', model: 'm' })).toThrow(/http\(s\)/);
-    expect(() => createTeacherClient({ baseUrl: 'ftp://user:hunter2@host', model: 'm' })).toThrow(
-      expect.objectContaining({ message: expect.not.stringContaining('hunter2') }),
-    );
+    for (const baseUrl of [
+      'ftp://user:hunter2@host',
+      'http://user:hunter2@host/v1',
+      'http://hunter2@host/v1',
+    ])
+      expect(() => createTeacherClient({ baseUrl, model: 'm' })).toThrow(
+        expect.objectContaining({
+          code: 'TEACHER_URL_INVALID',
+          message: expect.not.stringContaining('hunter2'),
+        }),
+      );
   });
 });
 

@@ -106,6 +106,12 @@ function parseBaseUrl(text: string): URL {
       code: 'TEACHER_URL_INVALID',
       message: `Expected the teacher's base URL to be http(s), e.g. http://127.0.0.1:8000/v1, got "${text.replace(/\/\/[^/]*@/, '//')}".`,
     });
+  // HTTP clients refuse such an address with a message that repeats it.
+  if (url.username !== '' || url.password !== '')
+    throw new InputError({
+      code: 'TEACHER_URL_INVALID',
+      message: `Expected the teacher's base URL without user name and password, got them for "${plainUrl(url)}". Give the key as apiKey.`,
+    });
   return url;
 }
 

@@ -1,11 +1,14 @@
 import { existsSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   createManifest,
   ensureWritableFolder,
   finishManifest,
+  InputError,
+  type Manifest,
   Rng,
+  readManifest,
   type WarningEvent,
   writeFileAtomic,
 } from '@srcode/core';
@@ -92,13 +95,15 @@ export async function runTraining<R extends object>(
       extra: { backend: opened.backend.name },
     });
     const manifestPath = join(options.out, 'manifest.json');
-    await writeFileAtomic(manifestPath, `${JSON.stringify(manifest, null, 2)}\n`);
+    await refuseForeignRun(options.out, manifestPath, manifest);
     const store = createFolderCheckpointStore(join(options.out, 'checkpoints'));
     const run = { stage, signal: io.signal, checkpoints: { store, everySteps: options.checkpointEvery } };
     const job = await prepare({ ...opened, data, options, rng, io, run });
     let result: R;
     try {
-      result = await driveJob(job, stage, options.out, io);
+      // Once the trainer has taken the folder's checkpoints as its own: a refused run leaves the manifest as it was.
+      const onBegun = () => writeFileAtomic(manifestPath, `${JSON.stringify(manifest, null, 2)}\n`);
+      result = await driveJob(job, { stage, out: options.out, io, onBegun });
     } finally {
       job.dispose?.();
     }
@@ -113,18 +118,48 @@ export async function runTraining<R extends object>(
   }
 }
 
+/** The files a model is made of, by the name that the manifest gives them. */
 async function modelInputs(path: string): Promise<Record<string, string>> {
   if (path.endsWith('.gguf')) return { model: path };
-  const weights = join(path, 'model.safetensors');
-  const isThere = await stat(weights).then(
-    () => true,
-    () => false,
+  const files = (await readdir(path)).filter((file) => file.endsWith('.safetensors')).sort();
+  const weights = files.map((file) => [file === 'model.safetensors' ? 'model' : file, join(path, file)]);
+  return { config: join(path, 'config.json'), ...Object.fromEntries(weights) };
+}
+
+/**
+ * Checkpoints hold every weight, so that going on from another model's would silently drop the model that was asked for.
+ * Throws `InputError` when the checkpoints in `out` began with other model bytes, data or command.
+ */
+async function refuseForeignRun(out: string, manifestPath: string, manifest: Manifest): Promise<void> {
+  if (!existsSync(manifestPath) || !existsSync(join(out, 'checkpoints'))) return;
+  const earlier = await readManifest(manifestPath);
+  const hashes = ({ command, inputs }: Manifest): Record<string, string> => ({
+    command,
+    ...Object.fromEntries(Object.entries(inputs).map(([name, { sha256 }]) => [name, sha256])),
+  });
+  const [before, now] = [hashes(earlier), hashes(manifest)];
+  const changed = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
+    (name) => before[name] !== now[name],
   );
-  return { config: join(path, 'config.json'), ...(isThere ? { model: weights } : {}) };
+  if (changed.length === 0) return;
+  throw new InputError({
+    code: 'RUN_FOLDER_TAKEN',
+    message: `${out}: expected the run that was begun here ("${earlier.command}") with the same model and data; other now: ${changed.join(', ')}. Name another --out, or remove ${join(out, 'checkpoints')} to begin anew.`,
+    context: { out, changed },
+  });
 }
 
 /** Drives the job; its logs lose the steps that a resumed run does again. */
-async function driveJob<R>(job: TrainingJob<R>, stage: string, out: string, io: CliIo): Promise<R> {
+async function driveJob<R>(
+  job: TrainingJob<R>,
+  context: {
+    readonly stage: string;
+    readonly out: string;
+    readonly io: CliIo;
+    onBegun(): Promise<void>;
+  },
+): Promise<R> {
+  const { stage, out, io } = context;
   const paths = { metrics: join(out, 'metrics.jsonl'), rollouts: join(out, 'rollouts.jsonl') };
   const metrics = new StepLog(paths.metrics);
   const rollouts = new StepLog(paths.rollouts);
@@ -132,6 +167,7 @@ async function driveJob<R>(job: TrainingJob<R>, stage: string, out: string, io: 
   const onEvent = async (event: TrainEvent): Promise<void> => {
     if (event.type === 'warning') return io.progress(event);
     if (isFirst) {
+      await context.onBegun();
       await rewindLog(paths.metrics, metrics, event.step);
       await rewindLog(paths.rollouts, rollouts, event.step);
     }
