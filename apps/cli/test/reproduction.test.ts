@@ -5,41 +5,10 @@ import { readResults } from '@srcode/benchmarks';
 import { CancelledError, hashFile } from '@srcode/core';
 import { withTemporaryFolder } from '@srcode/core/testing';
 import { describe, expect, it } from 'vitest';
-import { armNames, type Preset } from '../src/reproduce/preset.js';
+import { armNames } from '../src/reproduce/preset.js';
 import { runPaths } from '../src/reproduce/run-folder.js';
 import { type ReproductionEvent, runReproduction } from '../src/reproduce/run-reproduction.js';
-import { tinyPreset } from '../src/reproduce/tiny-preset.js';
-
-/** The tiny preset cut down to seconds: it exercises the path, its models have learned nothing. */
-const nano: Preset = {
-  ...tinyPreset,
-  name: 'nano',
-  corpus: {
-    ...tinyPreset.corpus,
-    families: ['array-store', 'array-load'],
-    instancesPerFamily: 8,
-    pairsPerFamily: 2,
-    tasksPerFamily: 1,
-  },
-  tokenizer: { vocabSize: 400 },
-  model: {
-    hiddenSize: 16,
-    intermediateSize: 32,
-    numHiddenLayers: 1,
-    numAttentionHeads: 2,
-    numKeyValueHeads: 1,
-    maxPositionEmbeddings: 256,
-  },
-  pretrain: { ...tinyPreset.pretrain, steps: 6, batchSize: 4 },
-  sft: { ...tinyPreset.sft, steps: 2, batchSize: 4 },
-  ppo: {
-    ...tinyPreset.ppo,
-    steps: 2,
-    sampling: { promptsPerStep: 2, samplesPerPrompt: 2, maxNewTokens: 12 },
-  },
-  bench: { samplesPerTask: 1, maxNewTokens: 12, temperature: 1 },
-  checkpointEverySteps: 2,
-};
+import { nano } from './nano-preset.js';
 
 async function run(
   runFolder: string,

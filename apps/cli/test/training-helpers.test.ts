@@ -91,8 +91,9 @@ describe('stage stamp', () => {
     expect(fingerprintStage('sft', { rate: 1, steps: 3 }, ['up'])).toBe(fingerprint);
     expect(fingerprintStage('sft', { steps: 4, rate: 1 }, ['up'])).not.toBe(fingerprint);
     expect(fingerprintStage('sft', { steps: 3, rate: 1 }, ['other'])).not.toBe(fingerprint);
-    await writeStamp(at('.'), 'sft', { fingerprint, outputs: ['out.txt'], seconds: 1, summary: 'done' });
-    expect(await readStamp(at('.'), 'sft', fingerprint)).toMatchObject({ summary: 'done' });
+    const facts = { outputs: ['out.txt'], seconds: 1, summary: 'done', peakBytes: 1024 };
+    await writeStamp(at('.'), 'sft', { fingerprint, ...facts });
+    expect(await readStamp(at('.'), 'sft', fingerprint)).toMatchObject({ summary: 'done', peakBytes: 1024 });
     expect(await readStamp(at('.'), 'sft', 'another')).toBeNull();
     writeFileSync(at('out.txt'), 'changed');
     expect(await readStamp(at('.'), 'sft', fingerprint)).toBeNull();

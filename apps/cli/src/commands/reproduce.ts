@@ -69,7 +69,8 @@ async function reproduceAction(options: ReproduceOptions, io: CliIo): Promise<vo
 function renderEvent(event: ReproductionEvent, io: CliIo): void {
   if (event.type === 'stage-start') return;
   if (event.type === 'stage-end') {
-    const time = event.skipped ? 'done before' : `${event.seconds.toFixed(1)} s`;
+    const memory = event.peakBytes === null ? '' : `, peak ${(event.peakBytes / 2 ** 20).toFixed(0)} MiB`;
+    const time = event.skipped ? 'done before' : `${event.seconds.toFixed(1)} s${memory}`;
     io.note(
       `[${String(event.completed).padStart(String(event.total).length)}/${event.total}] ${event.stage}: ${event.summary} (${time})`,
     );
@@ -87,6 +88,8 @@ function renderResult(result: ReproductionResult, io: CliIo): void {
           runFolder: result.runFolder,
           backend,
           seconds,
+          stageSeconds: result.stageSeconds,
+          peakBytes: result.peakBytes,
           report: resolve(html),
           arms: result.arms,
           summary,
@@ -115,7 +118,7 @@ function renderResult(result: ReproductionResult, io: CliIo): void {
     ),
   );
   io.out(
-    `backend ${backend}; ${seconds.toFixed(0)} s this time; teacher replayed, model tiny: compare the arms, not the absolute rates`,
+    `backend ${backend}; ${seconds.toFixed(0)} s this time${result.peakBytes === null ? '' : `, at most ${(result.peakBytes / 2 ** 20).toFixed(0)} MiB in a stage's process`}; teacher replayed, model tiny: compare the arms, not the absolute rates`,
   );
   io.out(`results: ${resolve(result.runFolder, 'results.json')}`);
   io.out(`report:  ${resolve(html)}`);

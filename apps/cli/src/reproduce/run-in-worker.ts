@@ -10,6 +10,8 @@ const workerFile = fileURLToPath(new URL(isSource ? './worker.ts' : './worker.js
 export interface WorkerOutcome {
   readonly summary: string;
   readonly backend: string;
+  /** Largest resident set of the process, bytes. */
+  readonly peakBytes: number;
 }
 
 /** Runs one stage in a process of its own, so that two can use two cores; killed with this process, stopped by `signal`. */
@@ -31,8 +33,10 @@ export function runInWorker(
     options.signal.addEventListener('abort', onAbort, { once: true });
     child.on('message', (message: FromWorker) => {
       if (message.type === 'event') options.onEvent(message.event);
-      else if (message.type === 'done') outcome = { summary: message.summary, backend: message.backend };
-      else if (message.error.code === 'CANCELLED') failure = new CancelledError(message.error.message);
+      else if (message.type === 'done') {
+        const { summary, backend, peakBytes } = message;
+        outcome = { summary, backend, peakBytes };
+      } else if (message.error.code === 'CANCELLED') failure = new CancelledError(message.error.message);
       else {
         const error = new SrcodeError(message.error);
         if (message.error.stack) error.stack = message.error.stack;

@@ -33,6 +33,8 @@ export type ReproductionEvent =
       readonly stage: string;
       readonly summary: string;
       readonly seconds: number;
+      /** Largest resident set of the stage's own process, bytes; null where it ran within this one. */
+      readonly peakBytes: number | null;
       readonly skipped: boolean;
       readonly completed: number;
       readonly total: number;
@@ -54,6 +56,10 @@ export interface ReproductionResult extends RunResultsSummary {
   readonly markdown: string;
   readonly backend: string;
   readonly seconds: number;
+  /** Sum of the stages' own times, those of earlier sittings included; stages overlap, so it exceeds `seconds`. */
+  readonly stageSeconds: number;
+  /** Largest resident set that a stage's process had, bytes; null when no stage had one. */
+  readonly peakBytes: number | null;
 }
 
 /** A stage of the plan: what it does, what it needs, which files prove it. */
@@ -62,8 +68,11 @@ interface Stage {
   readonly needs: readonly string[];
   readonly options: unknown;
   readonly outputs: readonly string[];
-  run(context: StageContext): Promise<string>;
+  run(context: StageContext): Promise<StageOutcome>;
 }
+
+/** What a stage says of itself; `peakBytes` from those that have a process of their own. */
+type StageOutcome = string | { readonly summary: string; readonly peakBytes: number };
 
 export const replayedTeacher = {
   model: 'replay:srcode-scenario-corpus',
@@ -79,13 +88,15 @@ const syntheticParts = [
 class Reproduction {
   readonly #options: ReproductionOptions;
   readonly #fingerprints = new Map<string, string>();
+  /** Time and memory of every stage, as it was when the stage ran. */
+  readonly costs: { stage: string; seconds: number; peakBytes: number | null }[] = [];
   backend = 'unknown';
 
   constructor(options: ReproductionOptions) {
     this.#options = options;
   }
 
-  #worker(task: WorkerTask): (context: StageContext) => Promise<string> {
+  #worker(task: WorkerTask): (context: StageContext) => Promise<StageOutcome> {
     return async (context) => {
       const { preset, runFolder } = this.#options;
       const outcome = await runInWorker(
@@ -93,7 +104,7 @@ class Reproduction {
         { signal: context.signal, onEvent: context.progress },
       );
       this.backend = outcome.backend;
-      return outcome.summary;
+      return outcome;
     };
   }
 
@@ -185,11 +196,13 @@ class Reproduction {
         const stamp = await readStamp(runFolder, stage.id, fingerprint);
         if (stamp !== null) {
           counts.done++;
+          this.costs.push({ stage: stage.id, seconds: stamp.seconds, peakBytes: stamp.peakBytes });
           return onEvent({
             type: 'stage-end',
             stage: stage.id,
             summary: stamp.summary,
             seconds: stamp.seconds,
+            peakBytes: stamp.peakBytes,
             skipped: true,
             completed: counts.done,
             total: counts.total,
@@ -198,15 +211,20 @@ class Reproduction {
         await this.#clearStale(stage, fingerprint);
         onEvent({ type: 'stage-start', stage: stage.id });
         const startedMs = systemClock.now();
-        const summary = await stage.run({ runFolder, signal, progress: onEvent });
+        const outcome = await stage.run({ runFolder, signal, progress: onEvent });
         const seconds = (systemClock.now() - startedMs) / 1000;
-        await writeStamp(runFolder, stage.id, { fingerprint, outputs: stage.outputs, seconds, summary });
+        const { summary, peakBytes } =
+          typeof outcome === 'string' ? { summary: outcome, peakBytes: null } : outcome;
+        const { outputs } = stage;
+        await writeStamp(runFolder, stage.id, { fingerprint, outputs, seconds, summary, peakBytes });
+        this.costs.push({ stage: stage.id, seconds, peakBytes });
         counts.done++;
         onEvent({
           type: 'stage-end',
           stage: stage.id,
           summary,
           seconds,
+          peakBytes,
           skipped: false,
           completed: counts.done,
           total: counts.total,
@@ -225,7 +243,13 @@ class Reproduction {
     if (arm && !stage.id.startsWith('bench-'))
       await rm(inRun(runFolder, runPaths.checkpoints(arm, Number(seed))), { recursive: true, force: true });
     if (stage.id === 'reflection') await rm(inRun(runFolder, 'data/pairs.failures.jsonl'), { force: true });
-    await writeStamp(runFolder, `${stage.id}.begun`, { fingerprint, outputs: [], seconds: 0, summary: '' });
+    await writeStamp(runFolder, `${stage.id}.begun`, {
+      fingerprint,
+      outputs: [],
+      seconds: 0,
+      summary: '',
+      peakBytes: null,
+    });
   }
 
   async run(): Promise<void> {
@@ -266,7 +290,7 @@ export async function runReproduction(options: ReproductionOptions): Promise<Rep
   const { runFolder, preset, seeds } = options;
   const backend = reproduction.backend === 'unknown' ? await readBackend(runFolder) : reproduction.backend;
   const finished = await finishManifest(
-    { ...manifest, extra: { backend } },
+    { ...manifest, extra: { backend, stages: reproduction.costs } },
     join(runFolder, runPaths.manifest),
     { outputs: {} },
   );
@@ -279,7 +303,16 @@ export async function runReproduction(options: ReproductionOptions): Promise<Rep
     manifest: finished,
   });
   const reports = await writeReports(runFolder, options.signal);
-  return { ...results, ...reports, runFolder, backend, seconds: (systemClock.now() - startedMs) / 1000 };
+  const peaks = reproduction.costs.flatMap(({ peakBytes }) => (peakBytes === null ? [] : [peakBytes]));
+  return {
+    ...results,
+    ...reports,
+    runFolder,
+    backend,
+    seconds: (systemClock.now() - startedMs) / 1000,
+    stageSeconds: reproduction.costs.reduce((sum, cost) => sum + cost.seconds, 0),
+    peakBytes: peaks.length === 0 ? null : Math.max(...peaks),
+  };
 }
 
 async function readBackend(runFolder: string): Promise<string> {

@@ -13,6 +13,8 @@ const stampSchema = z.object({
   seconds: z.number(),
   /** What the stage said when it was done. */
   summary: z.string(),
+  /** Largest resident set of the stage's own process, bytes; null where it ran within the command's. */
+  peakBytes: z.number().nullable(),
 });
 export type StageStamp = z.infer<typeof stampSchema>;
 
@@ -52,6 +54,7 @@ export async function writeStamp(
     readonly outputs: readonly string[];
     readonly seconds: number;
     readonly summary: string;
+    readonly peakBytes: number | null;
   },
 ): Promise<StageStamp> {
   const outputs: Record<string, string> = {};

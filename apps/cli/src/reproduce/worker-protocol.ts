@@ -18,7 +18,13 @@ export type ToWorker = WorkerRequest | { readonly type: 'abort' };
 
 export type FromWorker =
   | { readonly type: 'event'; readonly event: JobEvent }
-  | { readonly type: 'done'; readonly summary: string; readonly backend: string }
+  | {
+      readonly type: 'done';
+      readonly summary: string;
+      readonly backend: string;
+      /** Largest resident set of the process, bytes. */
+      readonly peakBytes: number;
+    }
   | {
       readonly type: 'error';
       readonly error: Omit<SrcodeErrorOptions, 'cause'> & { readonly stack: string | undefined };

@@ -32,7 +32,10 @@ async function runTask({ runFolder, preset, task }: WorkerRequest, signal: Abort
       );
     },
   }[task.kind];
-  send({ type: 'done', summary: await run(), backend: backend.name });
+  const summary = await run();
+  // Node gives kilobytes on every platform.
+  const peakBytes = process.resourceUsage().maxRSS * 1024;
+  send({ type: 'done', summary, backend: backend.name, peakBytes });
 }
 
 const abort = new AbortController();
