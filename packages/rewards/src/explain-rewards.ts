@@ -87,6 +87,8 @@ function describeMatch(match: HunkMatch): string {
   const scores = `secure ${match.secureScore.toFixed(2)}, vulnerable ${match.vulnerableScore.toFixed(2)}`;
   if (match.reason === 'not-found') return 'Nothing of this place occurs in the answer.';
   if (match.reason === 'low-score') return `The answer is like neither version here (${scores}).`;
+  if (match.reason === 'broken-syntax')
+    return `The answer follows the secure version here (${scores}), but does not parse.`;
   if (match.reason === 'tied') return `The answer is about as like one version as the other (${scores}).`;
   if (match.absence && match.outcome === 'vulnerable')
     return `What the fix adds is missing here (${scores}).`;

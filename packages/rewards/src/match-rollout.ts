@@ -1,5 +1,12 @@
-import { extractFirstCodeBlock, findFunctionsInTokens, type LexicalToken, lexTokens } from '@srcode/code';
+import {
+  extractFirstCodeBlock,
+  findFunctionsInTokens,
+  type LexicalToken,
+  lexTokens,
+  parseTree,
+} from '@srcode/code';
 import { type PreparedPair, preparePairOnce, type RewardHunk } from './build-hunks.js';
+import { findSyntaxBreak } from './internal/find-syntax-break.js';
 import { indexAnswer, indexPair, type PairIndex } from './internal/index-answer.js';
 import { locateHunk, SeedIndex } from './internal/locate-hunk.js';
 import { type HunkScores, scoreSides } from './internal/score-sides.js';
@@ -13,7 +20,9 @@ export type SilentReason =
   /** Both sides score below `minScore`. */
   | 'low-score'
   /** The sides score within `margin` of each other. */
-  | 'tied';
+  | 'tied'
+  /** It is as in the secure side, but the answer does not parse; see `brokenSyntaxMass`. */
+  | 'broken-syntax';
 
 /** What one hunk says about one answer. */
 export interface HunkMatch {
@@ -37,6 +46,8 @@ export interface RolloutMatch {
   /** Lexical tokens of the part of the answer that was read, with offsets in the whole answer. */
   readonly tokens: readonly LexicalToken[];
   readonly hunks: readonly HunkMatch[];
+  /** Where the syntax breaks, when that is looked at and it does; mass is −γ. */
+  readonly syntaxBreak: { readonly evidence: readonly number[]; readonly mass: number } | null;
   /** True when the answer was longer than `maxTextLength` and its end was not read. */
   readonly cut: boolean;
 }
@@ -57,9 +68,9 @@ const indexByPrepared = new WeakMap<PreparedPair, PairIndex>();
 
 export function matchPrepared(pair: RewardPair, text: string, options: ResolvedRewardOptions): RolloutMatch {
   const prepared = preparePairOnce(pair, options);
-  const { tokens: all, cut } = readAnswer(text, options);
+  const { tokens: all, code, codeStart, cut } = readAnswer(text, options);
   const tokens = dropRepeatedFunctions(all);
-  if (prepared.hunks.length === 0) return { tokens, hunks: [], cut };
+  if (prepared.hunks.length === 0) return { tokens, hunks: [], syntaxBreak: null, cut };
   const index = indexByPrepared.get(prepared) ?? indexPair(prepared);
   indexByPrepared.set(prepared, index);
   const answer = indexAnswer(index, tokens);
@@ -70,14 +81,45 @@ export function matchPrepared(pair: RewardPair, text: string, options: ResolvedR
       ? decide(hunk, scoreSides(prepared, index, answer, hunk, window), options)
       : silent(hunk, 'not-found', null);
   });
-  return { tokens, hunks, cut };
+  if (options.brokenSyntaxMass === 0 || all.length === 0 || !secureSideParses(prepared, pair.secure))
+    return { tokens, hunks, syntaxBreak: null, cut };
+  const evidence = findSyntaxBreak(code, tokens, codeStart);
+  if (evidence.length === 0) return { tokens, hunks, syntaxBreak: null, cut };
+  return {
+    tokens,
+    hunks: hunks.map((match) =>
+      match.outcome === 'secure'
+        ? { ...match, outcome: 'silent', reason: 'broken-syntax', absence: false, evidence: [], mass: 0 }
+        : match,
+    ),
+    syntaxBreak: { evidence, mass: -options.brokenSyntaxMass },
+    cut,
+  };
 }
 
-function readAnswer(text: string, options: ResolvedRewardOptions): { tokens: LexicalToken[]; cut: boolean } {
+const parsesByPrepared = new WeakMap<PreparedPair, boolean>();
+
+function secureSideParses(prepared: PreparedPair, secure: string): boolean {
+  const known = parsesByPrepared.get(prepared);
+  if (known !== undefined) return known;
+  const parses = !parseTree(secure).rootNode.hasError;
+  parsesByPrepared.set(prepared, parses);
+  return parses;
+}
+
+interface ReadAnswer {
+  readonly tokens: LexicalToken[];
+  /** The part that was read, and where it starts in the answer. */
+  readonly code: string;
+  readonly codeStart: number;
+  readonly cut: boolean;
+}
+
+function readAnswer(text: string, options: ResolvedRewardOptions): ReadAnswer {
   const cut = text.length > options.maxTextLength;
   const read = cut ? text.slice(0, options.maxTextLength) : text;
   const block = options.codeBlock === 'first' ? extractFirstCodeBlock(read) : null;
-  if (!block || block.whole) return { tokens: lexTokens(read), cut };
+  if (!block || block.whole) return { tokens: lexTokens(read), code: read, codeStart: 0, cut };
   let line = 0;
   for (let i = 0; i < block.start; i++) if (read.charCodeAt(i) === 10) line++;
   const tokens = lexTokens(block.code).map((token) => ({
@@ -86,7 +128,7 @@ function readAnswer(text: string, options: ResolvedRewardOptions): { tokens: Lex
     end: token.end + block.start,
     line: token.line + line,
   }));
-  return { tokens, cut };
+  return { tokens, code: block.code, codeStart: block.start, cut };
 }
 
 /** Without later definitions of a function that was defined before: the first answer is the one that counts. */

@@ -12,6 +12,12 @@ export interface RewardOptions {
   readonly minScore?: number;
   /** Sides whose scores differ by no more than this are tied. In [0, 1]. Default 0.1. */
   readonly margin?: number;
+  /**
+   * γ: mass, taken as a penalty, of an answer whose syntax is broken although the pair's secure side parses. Its secure hunks
+   * are silent then: half of one version spliced onto half of another is no fix. An answer cut off by a token limit counts as
+   * broken at its end. 0 looks at no syntax. Default 0.
+   */
+  readonly brokenSyntaxMass?: number;
   /** `size`: w_h ∝ √(changed tokens); `uniform`: w_h = 1 / hunks. Σ w_h = 1. Default `size`. */
   readonly hunkWeights?: 'size' | 'uniform';
   /** Whether a fenced answer is read in its first code block alone, as benchmarks do, or as a whole. Default `first`. */
@@ -28,6 +34,7 @@ const DEFAULTS: ResolvedRewardOptions = {
   vulnerableMass: 1,
   minScore: 0.4,
   margin: 0.1,
+  brokenSyntaxMass: 0,
   hunkWeights: 'size',
   codeBlock: 'first',
   maxTextLength: 200_000,
@@ -49,6 +56,7 @@ export function resolveRewardOptions(options: RewardOptions = {}): ResolvedRewar
   assertRange('contextTokens', resolved.contextTokens, 1, 256);
   assertRange('secureMass', resolved.secureMass, 0, 1e6);
   assertRange('vulnerableMass', resolved.vulnerableMass, 0, 1e6);
+  assertRange('brokenSyntaxMass', resolved.brokenSyntaxMass, 0, 1e6);
   assertRange('minScore', resolved.minScore, 0, 1);
   assertRange('margin', resolved.margin, 0, 1);
   assertRange('maxTextLength', resolved.maxTextLength, 1, 2 * 1024 * 1024);

@@ -12,7 +12,9 @@ export function placeRewards(
   completion: Completion,
   placement: Placement,
 ): TokenRewards {
-  const spans = match.hunks.flatMap((hunk) => spansOf(hunk, match, placement === 'line'));
+  const byLine = placement === 'line';
+  const spans = match.hunks.flatMap((hunk) => spansOf(hunk, match, byLine));
+  spans.push(...syntaxSpans(match, byLine));
   let total = 0;
   for (const span of spans) total += span.value;
   const offsets = completion.tokenOffsets;
@@ -35,18 +37,33 @@ function spansOf(match: HunkMatch, rollout: RolloutMatch, byLine: boolean): Rewa
   });
 }
 
+/** The break belongs to no hunk: its index is −1. */
+function syntaxSpans(rollout: RolloutMatch, byLine: boolean): RewardSpan[] {
+  if (rollout.syntaxBreak === null) return [];
+  const { mass } = rollout.syntaxBreak;
+  const score = Math.min(1, -mass);
+  const reason = byLine ? 'line on which the syntax breaks' : 'the syntax breaks here';
+  const shares = byLine ? shareByLine(rollout.syntaxBreak, rollout) : shareByToken(rollout.syntaxBreak);
+  return shares.map(({ index, value }) => {
+    const { start, end } = rollout.tokens[index]!;
+    return { start, end, value, side: 'vulnerable', hunk: -1, score, reason };
+  });
+}
+
+type Massed = Pick<HunkMatch, 'evidence' | 'mass'>;
+
 interface Share {
   readonly index: number;
   readonly value: number;
 }
 
-function shareByToken(match: HunkMatch): Share[] {
+function shareByToken(match: Massed): Share[] {
   const value = match.mass / match.evidence.length;
   return match.evidence.map((index) => ({ index, value }));
 }
 
 /** Equal shares for the lines that hold evidence, and equal shares for the lexical tokens of a line. */
-function shareByLine(match: HunkMatch, rollout: RolloutMatch): Share[] {
+function shareByLine(match: Massed, rollout: RolloutMatch): Share[] {
   const { tokens } = rollout;
   const lines: { first: number; last: number }[] = [];
   for (const index of match.evidence) {

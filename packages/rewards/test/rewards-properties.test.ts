@@ -125,8 +125,13 @@ describe('rewards of random programs', () => {
     fc.assert(
       fc.property(randomPair, fc.array(piece, { maxLength: 12 }), fc.nat(), (pair, pieces, cut) => {
         const text = pieces.join('') + pair.secure.slice(0, cut % pair.secure.length) + pieces.join('\n');
-        const { values } = reward.score(pair, { text, tokenOffsets: cutOffsets(text, [3, 9, 27, 81]) });
-        expect(Array.from(values).every(Number.isFinite)).toBe(true);
+        const completion = { text, tokenOffsets: cutOffsets(text, [3, 9, 27, 81]) };
+        for (const one of [reward, createTokenReward({ brokenSyntaxMass: 0.5 })]) {
+          const { values, total } = one.score(pair, completion);
+          expect(Array.from(values).every(Number.isFinite)).toBe(true);
+          expect(Math.abs(values.reduce((sum, value) => sum + value, 0) - total)).toBeLessThan(1e-5);
+          expect(total).toBeGreaterThanOrEqual(-1.5 - 1e-9);
+        }
       }),
       { numRuns: 200 },
     );

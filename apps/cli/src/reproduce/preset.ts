@@ -1,3 +1,4 @@
+import type { RewardOptions } from '@srcode/rewards';
 import type {
   AdamWOptions,
   CreditSettings,
@@ -56,6 +57,8 @@ export interface Preset {
     readonly steps: number;
     readonly sampling: Omit<SamplingSettings, 'stopTokenIds'>;
     readonly settings: PpoSettings;
+    /** The same for every placement. */
+    readonly reward: RewardOptions;
     /** What instance-level rewards change of `standardCredit`. */
     readonly instanceCredit: Partial<CreditSettings>;
     /** Keep the rollouts of every n-th step, for heat maps. */

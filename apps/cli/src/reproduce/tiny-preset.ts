@@ -42,9 +42,10 @@ export const tinyPreset: Preset = {
     steps: 40,
     sampling: { promptsPerStep: 16, samplesPerPrompt: 2, maxNewTokens: 112 },
     settings: { learningRate: { peak: 3e-4 }, klCoefficient: 0.02, epochs: 1, anchorCoefficient: 0.2 },
+    reward: { brokenSyntaxMass: 0.5 },
     instanceCredit: { critic: false },
     keepRolloutsEvery: 10,
   },
-  bench: { samplesPerTask: 1, maxNewTokens: 112, temperature: 0.5 },
+  bench: { samplesPerTask: 4, maxNewTokens: 112, temperature: 0.5 },
   checkpointEverySteps: 25,
 };

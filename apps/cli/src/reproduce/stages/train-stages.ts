@@ -170,7 +170,7 @@ export async function ppo(
         promptIds: encodePrompt(tokenizer, prompt.text, openingOf(record.secure)),
       })),
     );
-    const strategy = createReward[placement]();
+    const strategy = createReward[placement](preset.ppo.reward);
     const run = trainPpo({
       model,
       reference,
