@@ -1,4 +1,4 @@
-import { basename, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import type { BackendName } from '@srcode/backend';
 import type { Solver } from '@srcode/benchmarks';
 import { InputError } from '@srcode/core';
@@ -101,8 +101,15 @@ export async function openSolver(options: SolverOptions): Promise<OpenedSolver> 
       temperature: options.temperature,
       ...(options.signature ? { openingOf: (task) => openingOf(task.referenceSecure ?? '') } : {}),
     }),
-    arm: options.arm ?? basename(resolve(path)).replace(/\.gguf$/, ''),
+    arm: options.arm ?? armOf(options.adapter ?? path),
     facts: { model: path, backend: backend.name },
     close: () => model.dispose(),
   };
+}
+
+/** A name for what a path holds: the file's or folder's, or that of the run whose `model` or `adapter` it is. */
+function armOf(path: string): string {
+  const whole = resolve(path);
+  const name = basename(whole).replace(/\.gguf$/, '');
+  return name === 'model' || name === 'adapter' ? basename(dirname(whole)) || name : name;
 }

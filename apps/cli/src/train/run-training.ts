@@ -12,7 +12,7 @@ import {
   type WarningEvent,
   writeFileAtomic,
 } from '@srcode/core';
-import { attachLora, loraTargets, saveAdapter, saveModel } from '@srcode/model';
+import { attachLora, loraTargets, mergeLora, saveAdapter, saveModel } from '@srcode/model';
 import {
   createFolderCheckpointStore,
   type MetricsEvent,
@@ -66,7 +66,7 @@ export interface TrainingJob<R> {
 
 /**
  * Runs one training command: opens model and data, drives the job with logs and checkpoints in `--out`, saves the model
- * (`model/`, or `adapter/` with LoRA) and the manifest, prints the summary. An earlier run in the folder is gone on with.
+ * (`model/`, or `adapter/` with LoRA on `--model` itself) and the manifest, prints the summary. An earlier run in the folder is gone on with.
  */
 export async function runTraining<R extends object>(
   stage: 'sft' | 'ppo' | 'grpo',
@@ -90,7 +90,13 @@ export async function runTraining<R extends object>(
       command: `train ${stage}`,
       options: { ...options },
       seed: options.seed,
-      inputs: { data: data.file, ...(await modelInputs(options.model)) },
+      inputs: {
+        data: data.file,
+        ...(await modelInputs(options.model)),
+        ...(options.adapter === undefined
+          ? {}
+          : { adapter: join(options.adapter, 'adapter_model.safetensors') }),
+      },
       synthetic: data.synthetic,
       extra: { backend: opened.backend.name },
     });
@@ -206,11 +212,16 @@ async function rewindLog(path: string, log: StepLog, step: number): Promise<void
   if (step === 0 || existsSync(path)) await log.rewindTo(step);
 }
 
+/**
+ * Saves what was trained: the adapters where they belong to `--model` itself, else the whole model. Adapters trained on top of
+ * `--adapter` belong to a model that is in no file, so they are merged.
+ */
 async function saveTrained(
   { model, tokenizer }: OpenedModel,
   options: TrainOptions,
 ): Promise<{ readonly saved: string; readonly weights: string }> {
-  if (options.lora === undefined) {
+  if (options.lora === undefined || options.adapter !== undefined) {
+    if (options.lora !== undefined) mergeLora(model);
     const saved = join(options.out, 'model');
     await saveModel(saved, { model, tokenizer });
     return { saved, weights: join(saved, 'model.safetensors') };
