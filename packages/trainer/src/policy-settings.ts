@@ -16,6 +16,12 @@ export interface CreditSettings {
   readonly normalise: AdvantageNormalisation;
   /** A linear value head on the hidden states. Without one all values are 0. */
   readonly critic: boolean;
+  /**
+   * Bound of a token's |advantage| after normalisation. Our choice, against hunks whose whole mass lies on one token (the place
+   * where a check is missing): pushed down that hard, the token's probability goes to whatever else there is, mostly garbage.
+   * Default: none.
+   */
+  readonly advantageClip?: number;
   /** Puts the advantage of the task's reward outside the clip; the KL term stays inside. */
   readonly outsideClip: boolean;
 }

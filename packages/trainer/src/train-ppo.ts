@@ -1,4 +1,11 @@
-import { type Clock, type Rng, systemClock, throwIfCancelled, type WarningEvent } from '@srcode/core';
+import {
+  type Clock,
+  InputError,
+  type Rng,
+  systemClock,
+  throwIfCancelled,
+  type WarningEvent,
+} from '@srcode/core';
 import type { CausalLm, Tokenizer } from '@srcode/model';
 import {
   type CheckpointOptions,
@@ -114,6 +121,12 @@ export async function* trainPpo(options: PpoOptions): AsyncGenerator<PolicyEvent
   const update = resolveUpdateSettings(settings, sampling.promptsPerStep * sampling.samplesPerPrompt);
   const padTokenId = tokenizer.padTokenId;
   const microBatchSize = update.microBatchSize;
+  if (credit.advantageClip !== undefined && !(credit.advantageClip > 0))
+    throw new InputError({
+      code: 'TRAINER_OPTION_RANGE',
+      message: `Expected advantageClip to be above 0, got ${credit.advantageClip}.`,
+      context: { name: 'advantageClip', value: credit.advantageClip },
+    });
   checkPrompts(prompts);
   if (options.replay !== undefined) checkExamples(options.replay.examples);
 
@@ -196,7 +209,7 @@ export async function* trainPpo(options: PpoOptions): AsyncGenerator<PolicyEvent
           returns,
         };
       });
-      const learning = normaliseRollouts(unscaled, credit.normalise);
+      const learning = normaliseRollouts(unscaled, credit.normalise, credit.advantageClip);
 
       // 5. Update.
       const learningRate = learningRateAt(settings.learningRate, step, steps);

@@ -281,6 +281,8 @@ describe('trainPpo', () => {
         rollouts.map((r) => ({ values: new Float32Array(r.tokenIds.length), total: Number.NaN })),
       ),
     ).rejects.toThrow(/finite/);
+    const credit = { ...localCredit, advantageClip: 0 };
+    await expect(run(ppo(model, reference, { ...fast, credit }))).rejects.toThrow(/advantageClip/);
     await expect(run(ppo(model, reference, fast, { prompts: [] }))).rejects.toThrow(/at least one prompt/);
     model.dispose();
     reference.dispose();

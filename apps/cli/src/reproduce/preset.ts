@@ -59,6 +59,8 @@ export interface Preset {
     readonly settings: PpoSettings;
     /** The same for every placement. */
     readonly reward: RewardOptions;
+    /** What token- and line-level rewards change of `localCredit`. */
+    readonly localCredit: Partial<CreditSettings>;
     /** What instance-level rewards change of `standardCredit`. */
     readonly instanceCredit: Partial<CreditSettings>;
     /** Keep the rollouts of every n-th step, for heat maps. */

@@ -43,6 +43,7 @@ export const tinyPreset: Preset = {
     sampling: { promptsPerStep: 16, samplesPerPrompt: 2, maxNewTokens: 112 },
     settings: { learningRate: { peak: 3e-4 }, klCoefficient: 0.02, epochs: 1, anchorCoefficient: 0.2 },
     reward: { brokenSyntaxMass: 0.5 },
+    localCredit: {},
     instanceCredit: { critic: false },
     keepRolloutsEvery: 10,
   },

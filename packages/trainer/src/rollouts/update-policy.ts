@@ -273,6 +273,7 @@ function measureDrift(
 export function normaliseRollouts(
   rollouts: readonly LearningRollout[],
   how: AdvantageNormalisation,
+  clip = Number.POSITIVE_INFINITY,
 ): LearningRollout[] {
   const whole = concat(
     rollouts.map(({ advantages, directAdvantages }) =>
@@ -280,11 +281,18 @@ export function normaliseRollouts(
     ),
   );
   const { shift, factor } = fitNormalisation(whole, how, concat(rollouts.map((r) => r.taskRewards)));
-  return rollouts.map((rollout) => ({
-    ...rollout,
-    advantages: rollout.advantages.map((a) => (a - shift) * factor),
-    directAdvantages: rollout.directAdvantages?.map((a) => a * factor) ?? null,
-  }));
+  return rollouts.map((rollout) => {
+    const advantages = rollout.advantages.map((a) => (a - shift) * factor);
+    const directAdvantages = rollout.directAdvantages?.map((a) => a * factor) ?? null;
+    for (const [t, advantage] of advantages.entries()) {
+      const size = Math.abs(advantage + (directAdvantages?.[t] ?? 0));
+      if (size <= clip) continue;
+      // Both parts shrink alike.
+      advantages[t] = (advantage * clip) / size;
+      if (directAdvantages !== null) directAdvantages[t]! *= clip / size;
+    }
+    return { ...rollout, advantages, directAdvantages };
+  });
 }
 
 /** One array after another. */

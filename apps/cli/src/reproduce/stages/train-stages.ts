@@ -185,7 +185,10 @@ export async function ppo(
       settings: {
         ...preset.ppo.settings,
         optimizer: preset.optimizer,
-        credit: placement === 'instance' ? { ...standardCredit, ...preset.ppo.instanceCredit } : localCredit,
+        credit:
+          placement === 'instance'
+            ? { ...standardCredit, ...preset.ppo.instanceCredit }
+            : { ...localCredit, ...preset.ppo.localCredit },
       },
       // The same stream for every placement: prompts and sampling noise are shared, so that the arms differ in reward alone.
       rng: rngOf(seed, 'ppo'),
