@@ -46,11 +46,14 @@ it('saves adapters of --model as adapters, and those trained on top of --adapter
   // A rate of 0 changes nothing: what is saved must be base + adapter.
   const ppo = await train(
     ...(['ppo', '--out', at('ppo'), '--adapter', at('sft/adapter'), '--learning-rate', '0'] as const),
-    ...['--prompts-per-step', '1', '--samples-per-prompt', '2', '--max-tokens', '4'],
+    ...['--prompts-per-step', '1', '--samples-per-prompt', '2', '--max-tokens', '4', '--replay', '0.5'],
+    ...['--broken-syntax', '0.5', '--advantage-clip', '2'],
   );
   expect(ppo.stderr).toBe('');
   expect(JSON.parse(ppo.stdout)).toMatchObject({ saved: at('ppo/model') });
   expect(existsSync(at('ppo/adapter'))).toBe(false);
+  const [step] = readFileSync(at('ppo/metrics.jsonl'), 'utf8').trim().split('\n');
+  expect(JSON.parse(step!)).toMatchObject({ metrics: { replayLoss: expect.any(Number) } });
   const manifest = JSON.parse(readFileSync(at('ppo/manifest.json'), 'utf8')) as { inputs: object };
   expect(Object.keys(manifest.inputs)).toEqual(expect.arrayContaining(['data', 'model', 'adapter']));
 

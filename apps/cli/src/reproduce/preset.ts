@@ -57,6 +57,11 @@ export interface Preset {
     readonly steps: number;
     readonly sampling: Omit<SamplingSettings, 'stopTokenIds'>;
     readonly settings: PpoSettings;
+    /**
+     * Utility anchor: PrimeVul+ answers learnt beside the rollouts, with weight 0 on the tokens that the fix changed. The same
+     * for every placement. None when left out.
+     */
+    readonly replay?: { readonly coefficient: number; readonly batchSize: number };
     /** The same for every placement. */
     readonly reward: RewardOptions;
     /** What token- and line-level rewards change of `localCredit`. */

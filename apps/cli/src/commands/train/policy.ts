@@ -17,7 +17,7 @@ import type { CliIo } from '../../cli-io.js';
 import { openModel } from '../../model/open-model.js';
 import { parseDecimal, parseWhole } from '../../parse-number.js';
 import { runAction } from '../../run-action.js';
-import { encodePrompts } from '../../train/read-training-data.js';
+import { encodeExamples, encodePrompts } from '../../train/read-training-data.js';
 import { runTraining, type TrainingContext, type TrainingJob } from '../../train/run-training.js';
 import { scheduleOf, type TrainOptions, withTrainOptions } from '../../train/train-options.js';
 import { openingOf } from '../../training/chat-ids.js';
@@ -34,9 +34,13 @@ interface PolicyCommandOptions extends TrainOptions {
   readonly temperature: number;
   readonly placement: keyof typeof createReward;
   readonly credit?: string;
+  readonly advantageClip?: number;
   readonly kl: number;
   readonly maxKl?: number;
   readonly anchor: number;
+  readonly replay: number;
+  readonly replayBatchSize: number;
+  readonly brokenSyntax: number;
   readonly epochs: number;
   readonly microBatchSize: number;
   readonly clipLow: number;
@@ -64,6 +68,19 @@ function withPolicyOptions(command: Command, samplesPerPrompt: number): Command 
       parseDecimal(0),
       0,
     )
+    .option(
+      '--replay <n>',
+      'learn the data’s secure answers beside the rollouts with this weight, but for the tokens that the fix changed',
+      parseDecimal(0),
+      0,
+    )
+    .option('--replay-batch-size <n>', 'answers per update', parseWhole(1), 8)
+    .option(
+      '--broken-syntax <n>',
+      'penalty of an answer that does not parse, which gets no reward for its fix either',
+      parseDecimal(0),
+      0,
+    )
     .option('--epochs <n>', 'passes over the rollouts of a round', parseWhole(1), 1)
     .option('--micro-batch-size <n>', 'rollouts per forward pass', parseWhole(1), 16)
     .option('--clip-low <n>', 'lower clip of the ratio', parseDecimal(0), 0.2)
@@ -79,6 +96,11 @@ export function registerPpo(train: Command): void {
         '--credit <name>',
         'local keeps credit on the rewarded token; standard is γ = λ = 1 with critic and whitening (default: standard for instance placement, else local)',
       ).choices(['local', 'standard']),
+    )
+    .option(
+      '--advantage-clip <n>',
+      'bound of a token’s advantage after normalisation (default: none)',
+      parseDecimal(0),
     )
     .addHelpText(
       'after',
@@ -109,7 +131,10 @@ async function ppoAction(options: PolicyCommandOptions, io: CliIo): Promise<void
   const credit = options.credit ?? (options.placement === 'instance' ? 'standard' : 'local');
   const settings: PpoSettings = {
     ...updateSettings(options),
-    credit: credit === 'standard' ? standardCredit : localCredit,
+    credit: {
+      ...(credit === 'standard' ? standardCredit : localCredit),
+      ...(options.advantageClip === undefined ? {} : { advantageClip: options.advantageClip }),
+    },
   };
   await runTraining('ppo', options, io, (context) =>
     preparePolicy(context, options, (shared) => trainPpo({ ...shared, settings })),
@@ -154,7 +179,7 @@ async function preparePolicy(
     maxNewTokens: options.maxTokens,
     signature,
   });
-  const strategy = createReward[options.placement]();
+  const strategy = createReward[options.placement]({ brokenSyntaxMass: options.brokenSyntax });
   const pairs = new Map(data.records.map((record) => [record.id, record]));
   // With adapters the model without them is the reference, at no cost; else the starting model is read once more.
   const own = options.lora === undefined ? (await openModel(options)).model : null;
@@ -164,6 +189,7 @@ async function preparePolicy(
     tokenizer,
     generate: createGenerate(model, options.lora !== undefined),
     prompts,
+    ...(options.replay === 0 ? {} : { replay: createReplay(context, options) }),
     reward: createPairReward(pairs, strategy, (pair) => (signature ? openingOf(pair.secure) : '')),
     steps: options.steps,
     sampling: {
@@ -185,6 +211,16 @@ async function preparePolicy(
     facts: { records: data.records.length, prompts: prompts.length, tooLong },
     dispose: () => own?.dispose(),
   };
+}
+
+function createReplay({ model, tokenizer, data }: TrainingContext, options: PolicyCommandOptions) {
+  const { items } = encodeExamples(data.records, {
+    tokenizer,
+    maxLength: model.config.maxPositionEmbeddings,
+    signature: options.signature === true,
+    securityWeight: 0,
+  });
+  return { examples: items, coefficient: options.replay, batchSize: options.replayBatchSize };
 }
 
 /** Sampling from the policy; adapters are merged for its duration, so that it runs at the speed of the plain model. */

@@ -20,6 +20,7 @@ import {
   trainSft,
 } from '@srcode/trainer';
 import { createReward } from '../../commands/rewards/tag.js';
+import { encodeExamples } from '../../train/read-training-data.js';
 import { toRolloutLines } from '../../train/to-rollout-lines.js';
 import { encodeExample, encodePrompt, openingOf } from '../../training/chat-ids.js';
 import { createPairReward } from '../../training/pair-reward.js';
@@ -170,6 +171,15 @@ export async function ppo(
         promptIds: encodePrompt(tokenizer, prompt.text, openingOf(record.secure)),
       })),
     );
+    const replay = preset.ppo.replay && {
+      ...preset.ppo.replay,
+      examples: encodeExamples(records, {
+        tokenizer,
+        maxLength: model.config.maxPositionEmbeddings,
+        signature: true,
+        securityWeight: 0,
+      }).items,
+    };
     const strategy = createReward[placement](preset.ppo.reward);
     const run = trainPpo({
       model,
@@ -181,6 +191,7 @@ export async function ppo(
         openingOf(pair.secure),
       ),
       steps: preset.ppo.steps,
+      ...(replay ? { replay } : {}),
       sampling: { ...preset.ppo.sampling, stopTokenIds: [tokenizer.eosTokenId] },
       settings: {
         ...preset.ppo.settings,
