@@ -11,6 +11,17 @@ export class SourceTooLargeError extends InputError {
   }
 }
 
+/** The parser did not finish within its time; the text is hostile, or the limit too tight. */
+export class ParseTimeoutError extends InputError {
+  constructor(length: number, timeoutMs: number) {
+    super({
+      code: 'CODE_PARSE_TIMEOUT',
+      message: `Expected source that parses within ${timeoutMs} ms, gave up on ${length} characters of it. Treat the text as broken, or raise \`timeoutMs\`.`,
+      context: { length, timeoutMs },
+    });
+  }
+}
+
 /** The native tree-sitter binding or its grammar could not be loaded. */
 export class ParserUnavailableError extends EnvironmentError {
   constructor(cause: unknown) {

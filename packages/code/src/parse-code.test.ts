@@ -35,7 +35,7 @@ describe('parseCode', () => {
   });
 
   it('takes empty text and refuses one over the cap', () => {
-    expect(parseCode('')).toEqual({ ok: true, cleanShare: 1, functions: [] });
+    expect(parseCode('')).toEqual({ ok: true, cleanShare: 1, timedOut: false, functions: [] });
     expect(() => parseCode('int x;', 'c', { maxSourceLength: 3 })).toThrow(SourceTooLargeError);
   });
 

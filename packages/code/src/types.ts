@@ -44,7 +44,9 @@ export interface FunctionInfo {
 export interface ParseReport {
   /** True when the tree has no ERROR and no MISSING node. */
   readonly ok: boolean;
-  /** Share of the characters outside ERROR nodes, in [0, 1]. */
+  /** Share of the characters outside ERROR nodes, in [0, 1]; 0 when the time ran out. */
   readonly cleanShare: number;
+  /** True when the parser was stopped at `timeoutMs`; `functions` is there all the same. */
+  readonly timedOut: boolean;
   readonly functions: readonly FunctionInfo[];
 }
