@@ -26,6 +26,7 @@ export const nano: Preset = {
   ppo: {
     ...tinyPreset.ppo,
     steps: 2,
+    replay: { coefficient: 1, batchSize: 2 },
     sampling: { promptsPerStep: 2, samplesPerPrompt: 2, maxNewTokens: 12 },
   },
   bench: { samplesPerTask: 1, maxNewTokens: 12, temperature: 1 },

@@ -41,9 +41,10 @@ export const tinyPreset: Preset = {
   ppo: {
     steps: 40,
     sampling: { promptsPerStep: 16, samplesPerPrompt: 2, maxNewTokens: 112 },
-    settings: { learningRate: { peak: 3e-4 }, klCoefficient: 0.02, epochs: 1, anchorCoefficient: 0.2 },
+    settings: { learningRate: { peak: 2e-4 }, klCoefficient: 0.02, epochs: 1, anchorCoefficient: 0.2 },
+    replay: { coefficient: 1, batchSize: 16 },
     reward: { brokenSyntaxMass: 0.5 },
-    localCredit: {},
+    localCredit: { advantageClip: 1 },
     instanceCredit: { critic: false },
     keepRolloutsEvery: 10,
   },
