@@ -1,9 +1,13 @@
-import { matchBracket, matchBrackets, parseHeader } from './internal/parse-header.js';
+import { findOutside, matchBracket, matchBrackets } from './internal/brackets.js';
+import { parseHeader, skipPrefix } from './internal/parse-header.js';
+import { isNameToken } from './internal/parse-type.js';
 import { type LexTokensOptions, lexTokens } from './lex-tokens.js';
 import type { FunctionInfo, LexicalToken } from './types.js';
 
 /** `{` after these words opens a scope that may hold functions, not a body. */
-const SCOPE_WORDS = new Set(['namespace', 'class', 'struct', 'union', 'extern', 'enum']);
+const CLASS_WORDS = /^(?:namespace|class|struct|union|enum)$/;
+/** Words before `:` that divide a class and name no member; Qt's among them. */
+const LABEL_WORDS = /^(?:public|private|protected|slots|signals|Q_SLOTS|Q_SIGNALS)$/;
 
 /**
  * The functions defined in C or C++ text, outermost, in order of appearance; methods inside classes and namespaces count.
@@ -23,23 +27,31 @@ export function findFunctionsInTokens(allTokens: readonly LexicalToken[]): Funct
   const tokens = dropDirectives(allTokens);
   const closing = matchBrackets(tokens);
   const functions: FunctionInfo[] = [];
-  let headerStart = 0;
+  let header = startHeader(0);
   for (let i = 0; i < tokens.length; i++) {
     const text = tokens[i]!.text;
     if (text === '(' || text === '[') {
       const close = closing[i]!;
-      if (close === -1) {
-        headerStart = i + 1;
+      if (close === -1) header = startHeader(i + 1);
+      else {
+        header.hasList ||= text === '(';
+        i = close;
+      }
+    } else if (text === '}' || (text === ';' && !isOldStyle(tokens, header.start, i)))
+      header = startHeader(i + 1);
+    else if (text === ':') {
+      if (isAccessLabel(tokens, i)) header = startHeader(i + 1);
+      else if (header.hasList) header.hasInitialisers ??= !declaresClass(tokens.slice(header.start, i));
+    } else if (text === '{') {
+      if (header.hasInitialisers && isMemberName(tokens[i - 1]!)) {
+        // `: a(1), b{2} {`: what stands in these braces is a value; a text cut inside them has no body.
+        i = closing[i] === -1 ? tokens.length : closing[i]!;
         continue;
       }
-      i = close;
-    } else if (text === '}' || (text === ';' && !isOldStyle(tokens, headerStart, i))) headerStart = i + 1;
-    else if (isAccessLabel(tokens, i)) headerStart = i + 1;
-    else if (text === '{') {
-      const step = enterBrace(tokens, closing, headerStart, i);
+      const step = enterBrace(tokens, closing, header.start, i);
       if (step.found) functions.push(step.found);
       i = step.next;
-      headerStart = i + 1;
+      header = startHeader(i + 1);
     }
   }
   return functions;
@@ -48,6 +60,27 @@ export function findFunctionsInTokens(allTokens: readonly LexicalToken[]): Funct
 /** The first function of the text, or null. */
 export function extractSignature(source: string, options: LexTokensOptions = {}): FunctionInfo | null {
   return findFunctions(source, options)[0] ?? null;
+}
+
+/** What is known of the tokens since the last statement or block ended. */
+interface OpenHeader {
+  readonly start: number;
+  hasList: boolean;
+  /** True from the `:` on that starts a constructor's member initialisers; false when that `:` starts base classes. */
+  hasInitialisers: boolean | null;
+}
+
+function startHeader(start: number): OpenHeader {
+  return { start, hasList: false, hasInitialisers: null };
+}
+
+/** True for the end of `name` and `Base<int>`, before whose braces a member initialiser's value stands. */
+function isMemberName(token: LexicalToken): boolean {
+  return token.kind === 'identifier' || token.text === '>' || token.text === '>>';
+}
+
+function declaresClass(header: readonly LexicalToken[]): boolean {
+  return findOutside(header, (token) => CLASS_WORDS.test(token.text), skipPrefix(header)) !== -1;
 }
 
 interface Step {
@@ -62,7 +95,8 @@ function enterBrace(
   headerStart: number,
   open: number,
 ): Step {
-  const header = tokens.slice(headerStart, open);
+  const whole = tokens.slice(headerStart, open);
+  const header = whole.slice(skipPrefix(whole));
   const parsed = isScope(header) ? null : parseHeader(header);
   if (!parsed) {
     // A scope's content is read on; an initialiser `= { … }` is skipped.
@@ -70,8 +104,7 @@ function enterBrace(
     const close = skip ? closing[open]! : open;
     return { found: null, next: close === -1 ? tokens.length : close };
   }
-  const close = closing[open]!;
-  const last = close === -1 ? tokens.length - 1 : close;
+  const last = findBodyEnd(tokens, closing, header, open);
   const types = parsed.parameters.map((parameter) => parameter.type).join(', ');
   return {
     found: {
@@ -86,80 +119,100 @@ function enterBrace(
   };
 }
 
+/** Index of the last token of the body, with the handlers of a function that is one `try` block. */
+function findBodyEnd(
+  tokens: readonly LexicalToken[],
+  closing: Int32Array,
+  header: readonly LexicalToken[],
+  open: number,
+): number {
+  let close = closing[open]!;
+  if (findOutside(header, (token) => token.text === 'try') !== -1)
+    while (close !== -1 && tokens[close + 1]?.text === 'catch' && tokens[close + 2]?.text === '(') {
+      const brace = closing[close + 2]! + 1;
+      if (brace === 0 || tokens[brace]?.text !== '{') break;
+      close = closing[brace]!;
+    }
+  return close === -1 ? tokens.length - 1 : close;
+}
+
+/** True for the words before a brace that opens a scope or holds data; they come without `template <…>`. */
 function isScope(header: readonly LexicalToken[]): boolean {
   if (header.length === 0) return true;
   if (hasInitialiser(header)) return true;
   const bracket = header.findIndex((token) => token.text === '(');
   const words = bracket === -1 ? header : header.slice(0, bracket);
-  const first = words.find((token) => SCOPE_WORDS.has(token.text));
-  if (!first) return false;
-  if (first.text === 'extern') return header.some((token) => token.kind === 'string');
-  if (first.text === 'namespace') return true;
-  // `struct s *f(int a) {` is a function, `struct s {` and `class A : public B<int> {` are not.
-  return bracket === -1;
+  const word = words.findIndex((token) => CLASS_WORDS.test(token.text));
+  if (word === -1) return false;
+  if (words[word]!.text === 'namespace' || bracket === -1) return true;
+  // `struct s *f(int a) {` is a function; `struct s {` and `class EXPORT(x) A : public B<int> {` are not.
+  const close = matchBracket(header, bracket);
+  return bracket === word + 2 && header[close + 1]?.kind === 'identifier';
 }
 
 /** True for `=` outside brackets, as before `{ … }` data; the `=` of `operator=` and of default arguments is none. */
 function hasInitialiser(header: readonly LexicalToken[]): boolean {
-  let depth = 0;
-  for (const [i, { text }] of header.entries()) {
-    if (text === '(' || text === '[') depth++;
-    else if (text === ')' || text === ']') depth--;
-    else if (text === '=' && depth === 0 && header[i - 1]?.text !== 'operator') return true;
-  }
-  return false;
+  return findOutside(header, ({ text }, i) => text === '=' && header[i - 1]?.text !== 'operator') !== -1;
 }
+
+/** Declarations of an old-style definition are searched this far, in tokens. */
+const MAX_OLD_STYLE_TOKENS = 256;
 
 /** True when `;` ends a parameter declaration of an old-style definition: `f(a) int a; {`. */
 function isOldStyle(tokens: readonly LexicalToken[], headerStart: number, semicolon: number): boolean {
-  let close = -1;
-  for (let i = headerStart; i < semicolon; i++) {
-    if (tokens[i]!.text === '=' || tokens[i]!.text === 'typedef') return false;
-    if (tokens[i]!.text === '(' && close === -1) {
-      close = matchBracket(tokens, i, semicolon);
-      if (close === -1 || tokens[i - 1]?.kind !== 'identifier') return false;
-      i = close;
-    }
-  }
-  const after = tokens[close + 1];
-  if (close === -1 || !after || close + 1 >= semicolon) return false;
-  if (
-    !(
-      after.kind === 'identifier' ||
-      after.kind === 'type' ||
-      /^(?:struct|union|enum|const|register|volatile)$/.test(after.text)
-    )
-  )
-    return false;
+  const list = findNameList(tokens, headerStart, semicolon);
+  if (list === -1 || list + 1 >= semicolon) return false;
+  const after = tokens[list + 1]!;
+  const declares = /^(?:struct|union|enum|const|register|volatile)$/.test(after.text);
+  if (!declares && after.kind !== 'identifier' && after.kind !== 'type') return false;
   // Only declarations may stand between here and the body.
-  for (let i = semicolon + 1, declared = 0; i < tokens.length && declared < 64; i++, declared++) {
+  const end = Math.min(tokens.length, semicolon + MAX_OLD_STYLE_TOKENS);
+  for (let i = semicolon + 1; i < end; i++) {
     const text = tokens[i]!.text;
-    if (text === '{') return true;
-    if (text === '(' || text === '}' || text === '=') return false;
+    if (text === '{') return tokens[i - 1]!.text === ';';
+    if (text === '}' || text === '=') return false;
+    if (text !== '(') continue;
+    // The brackets of `int (*callback)();`, the only ones in a declaration of a parameter.
+    if (tokens[i + 1]?.text !== '*' && tokens[i - 1]!.text !== ')') return false;
+    const close = matchBracket(tokens, i, end);
+    if (close === -1) return false;
+    i = close;
   }
   return false;
 }
 
-function isAccessLabel(tokens: readonly LexicalToken[], at: number): boolean {
-  return tokens[at]!.text === ':' && /^(?:public|private|protected)$/.test(tokens[at - 1]?.text ?? '');
+/** Index of the `)` of the first brackets, when nothing but names stands in them: `f(a, b)`; else -1. */
+function findNameList(tokens: readonly LexicalToken[], start: number, end: number): number {
+  let open = start;
+  for (; open < end && tokens[open]!.text !== '('; open++)
+    if (tokens[open]!.text === '=' || tokens[open]!.text === 'typedef') return -1;
+  if (open >= end || tokens[open - 1]?.kind !== 'identifier') return -1;
+  for (let i = open + 1; i < end; i += 2) {
+    if (!isNameToken(tokens[i])) return -1;
+    if (tokens[i + 1]?.text === ')') return i + 1;
+    if (tokens[i + 1]?.text !== ',') return -1;
+  }
+  return -1;
 }
 
-/** Tokens without directive lines, and without every branch of a conditional but the first. */
+function isAccessLabel(tokens: readonly LexicalToken[], at: number): boolean {
+  return LABEL_WORDS.test(tokens[at - 1]?.text ?? '');
+}
+
+/** Tokens without directives, and without every branch of a conditional but the first. */
 function dropDirectives(tokens: readonly LexicalToken[]): LexicalToken[] {
   const out: LexicalToken[] = [];
-  const conditionals: { skipping: boolean }[] = [];
-  for (let i = 0; i < tokens.length; i++) {
-    const token = tokens[i]!;
+  const skipping: boolean[] = [];
+  let skips = 0;
+  for (const token of tokens) {
+    if (token.inDirective) continue;
     if (token.kind !== 'preprocessor') {
-      if (!conditionals.some((conditional) => conditional.skipping)) out.push(token);
-      continue;
-    }
-    const top = conditionals.at(-1);
-    if (/^#if/.test(token.text)) conditionals.push({ skipping: false });
-    else if (/^#el/.test(token.text) && top) top.skipping = true;
-    else if (token.text === '#endif') conditionals.pop();
-    // The rest of the directive's line; continuation lines have no mark in tokens, so a macro's body is read by line.
-    while (tokens[i + 1] && tokens[i + 1]!.kind !== 'preprocessor' && tokens[i + 1]!.line === token.line) i++;
+      if (skips === 0) out.push(token);
+    } else if (/^#if/.test(token.text)) skipping.push(false);
+    else if (/^#el/.test(token.text) && skipping.at(-1) === false) {
+      skipping[skipping.length - 1] = true;
+      skips++;
+    } else if (token.text === '#endif' && skipping.pop()) skips--;
   }
   return out;
 }

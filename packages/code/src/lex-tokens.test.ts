@@ -163,6 +163,16 @@ describe('lexTokens', () => {
     expect(tokens.at(-2)!.kind).toBe('operator');
   });
 
+  it('marks what belongs to a directive, over continued lines and comments', () => {
+    const marked = lexTokens(
+      '#define F(a) \\\n  do { a; } /* x\n */ \\\r\n  while (0) // y\nint z; #\n#endif',
+    )
+      .filter((token) => token.inDirective)
+      .map((token) => token.text)
+      .join('');
+    expect(marked).toBe('F(a)do{a;}while(0)');
+  });
+
   it('takes the longest number and operator, and keeps hexadecimal apart from exponents', () => {
     expect(texts("0xe+1 1e+1 1'000u a<<=b->*c ... x<=>y .5f")).toEqual([
       ...['0xe', '+', '1', '1e+1', "1'000u", 'a', '<<=', 'b', '->*', 'c', '...', 'x', '<=>', 'y', '.5f'],

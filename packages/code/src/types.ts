@@ -17,6 +17,8 @@ export interface LexicalToken {
   readonly end: number;
   /** 1-based line of `start`. */
   readonly line: number;
+  /** Set on what follows a `preprocessor` token on its line, continuation lines included. */
+  readonly inDirective?: true;
 }
 
 /** One difference between two token sequences; indices are token indices, ends exclusive. */
@@ -33,7 +35,7 @@ export interface FunctionInfo {
   /** Normalised return type, name and parameter types; comments and parameter names dropped. */
   readonly signature: string;
   readonly parameters: readonly { readonly type: string; readonly name: string | null }[];
-  /** Empty where the text was cut at the name, and for constructors and destructors. */
+  /** Empty where the text was cut at the name, and for constructors, destructors and conversion operators. */
   readonly returnType: string;
   readonly start: number;
   readonly end: number;

@@ -1,22 +1,33 @@
 import type { FunctionInfo, LexicalToken } from '../types.js';
-import { KEYWORDS } from './lexicon.js';
+import { findOutside, matchAngle, matchAngleBack, matchBracket, splitList } from './brackets.js';
+import {
+  isMacroLike,
+  isNameToken,
+  joinType,
+  parseOldStyle,
+  parseParameter,
+  stripAttributes,
+} from './parse-type.js';
 
-/** Words that say nothing about the type: storage, inlining, linkage. */
-const DROPPED = new Set(
-  'static extern inline __inline __inline__ register constexpr consteval constinit virtual explicit friend thread_local _Noreturn __extension__ auto'.split(
-    ' ',
-  ),
-);
 /** `name (…)` groups before or after a declarator that are not its parameter list. */
 const NOT_A_NAME =
-  /^(?:__attribute__|__attribute|__declspec|alignas|_Alignas|noexcept|throw|decltype|typeof|__typeof__|requires|asm|__asm__|if|while|for|switch|return|sizeof|catch)$/;
-const ALL_CAPS = /^[A-Z][A-Z0-9_]*$/;
+  /^(?:__attribute__|__attribute|__declspec|alignas|_Alignas|noexcept|throw|decltype|typeof|__typeof__|requires|asm|__asm__|if|while|for|switch|return|sizeof|catch|explicit)$/;
 
+/** A header has a few of these; without a bound a text of nothing else would be quadratic. */
+const MAX_GROUPS = 32;
+
+/** Longest name of a conversion operator in tokens: `operator std::map<std::string, int> *`. */
+const MAX_OPERATOR_TOKENS = 24;
+
+/** A declarator `name ( … )`. */
 interface Group {
-  /** Index of the name token right before `(`. */
+  /** Tokens [nameIndex, nameEnd) are the last part of the name. */
   readonly nameIndex: number;
+  readonly nameEnd: number;
   readonly open: number;
   readonly close: number;
+  /** The brackets around `(f)` and `(*f(int))`, where there are any; `end` is where the suffixes `(char)[3]` end. */
+  readonly around: { readonly open: number; readonly end: number; readonly isPointer: boolean } | null;
 }
 
 export interface Header {
@@ -25,43 +36,45 @@ export interface Header {
   readonly parameters: FunctionInfo['parameters'];
 }
 
-/** Index of the bracket that closes the one at `open`, or -1. */
-export function matchBracket(tokens: readonly LexicalToken[], open: number, end = tokens.length): number {
-  let depth = 0;
-  for (let i = open; i < end; i++) {
-    const text = tokens[i]!.text;
-    if (text === '(' || text === '[' || text === '{') depth++;
-    else if (text === ')' || text === ']' || text === '}') {
-      depth--;
-      if (depth === 0) return i;
-    }
+/** Index of the first token after template parameters, their constraint and `extern "C"`. */
+export function skipPrefix(tokens: readonly LexicalToken[]): number {
+  let at = 0;
+  for (;;) {
+    const text = tokens[at]?.text;
+    const next = tokens[at + 1];
+    if (text === 'template' && next?.text === '<') {
+      const close = matchAngle(tokens, at + 1);
+      if (close === -1) return at;
+      at = close + 1;
+    } else if (text === 'extern' && next?.kind === 'string') at += 2;
+    else if (text === 'requires' && at > 0) at = skipConstraint(tokens, at + 1);
+    else return at;
   }
-  return -1;
 }
 
-/** For every opening bracket the index of the one that closes it, −1 for none and for other tokens; one pass. */
-export function matchBrackets(tokens: readonly LexicalToken[]): Int32Array {
-  const closing = new Int32Array(tokens.length).fill(-1);
-  const open: number[] = [];
-  for (const [i, { text }] of tokens.entries()) {
-    if (text === '(' || text === '[' || text === '{') open.push(i);
-    else if (text === ')' || text === ']' || text === '}') {
-      const start = open.pop();
-      if (start !== undefined) closing[start] = i;
-    }
+/** Index after the constraint that starts at `at`: names, brackets and template arguments joined by `&&` and `||`. */
+function skipConstraint(tokens: readonly LexicalToken[], start: number): number {
+  let at = start;
+  for (;;) {
+    if (tokens[at]?.text === '!') at++;
+    while (tokens[at] && (tokens[at]!.text === '::' || tokens[at + 1]?.text === '::')) at++;
+    if (tokens[at]?.text === '(') at = matchBracket(tokens, at);
+    else if (tokens[at + 1]?.text === '<') at = matchAngle(tokens, at + 1);
+    if (at === -1) return start;
+    at++;
+    if (!/^(?:&&|\|\|)$/.test(tokens[at]?.text ?? '')) return Math.min(at, tokens.length);
+    at++;
   }
-  return closing;
 }
 
-/** True for a word that can be the last part of a function's name; C code uses C++ keywords such as `delete` as names. */
-function isNameToken(token: LexicalToken | undefined): boolean {
-  if (!token) return false;
-  if (token.kind === 'identifier') return true;
+/** True where the declarator is over: member initialisers, a trailing return type, a constraint, a `try` block. */
+function endsDeclarator(tokens: readonly LexicalToken[], at: number): boolean {
+  const text = tokens[at]!.text;
   return (
-    token.kind === 'keyword' &&
-    /^(?:new|delete|class|this|private|protected|public|template|try|catch|final|override|not|and|or|xor|export|namespace|typename|friend|using|mutable|virtual|explicit)$/.test(
-      token.text,
-    )
+    text === ':' ||
+    text === 'requires' ||
+    (text === 'try' && tokens[at + 1]?.text !== '(') ||
+    (text === '->' && tokens[at - 1]?.text !== 'operator')
   );
 }
 
@@ -69,36 +82,109 @@ function listGroups(tokens: readonly LexicalToken[]): Group[] {
   const groups: Group[] = [];
   for (let i = 0; i < tokens.length; i++) {
     const text = tokens[i]!.text;
-    if (text === ':' && groups.length > 0) break;
+    if (groups.length === MAX_GROUPS || (groups.length > 0 && endsDeclarator(tokens, i))) break;
     if (text !== '(' && text !== '[') continue;
     const close = matchBracket(tokens, i);
     if (close === -1) break;
-    const before = tokens[i - 1];
-    const operatorAt = findOperatorName(tokens, i);
-    if (
-      text === '(' &&
-      before &&
-      (operatorAt !== -1 || (isNameToken(before) && !NOT_A_NAME.test(before.text)))
-    )
-      groups.push({ nameIndex: operatorAt === -1 ? i - 1 : operatorAt, open: i, close });
+    const group = text === '(' ? readGroup(tokens, i, close) : null;
+    if (group) groups.push(group);
     // `operator()(int x)`: the first pair of brackets belongs to the name.
-    if (before?.text === 'operator' && tokens[close + 1]?.text === '(') {
+    else if (tokens[i - 1]?.text === 'operator' && tokens[close + 1]?.text === '(') {
       const second = matchBracket(tokens, close + 1);
-      if (second !== -1) groups.push({ nameIndex: i - 1, open: close + 1, close: second });
+      if (second !== -1)
+        groups.push({ nameIndex: i - 1, nameEnd: close + 1, open: close + 1, close: second, around: null });
     }
-    i = close;
+    i = Math.max(close, group?.around?.end ?? group?.close ?? 0);
   }
   return groups;
 }
 
+/** The declarator whose name stands before the `(` at `open`, or in it; null when there is none. */
+function readGroup(tokens: readonly LexicalToken[], open: number, close: number): Group | null {
+  const operator = findOperatorName(tokens, open);
+  if (operator !== -1) return { nameIndex: operator, nameEnd: open, open, close, around: null };
+  const nameIndex = findNameBefore(tokens, open);
+  const isNamed = nameIndex !== -1 && !NOT_A_NAME.test(tokens[nameIndex]!.text);
+  const next = tokens[close + 1]?.text;
+  if (next === '(' || next === '[') {
+    const inner = readInnerDeclarator(tokens, open, close, isNamed);
+    if (inner) return inner;
+  }
+  if (!isNamed) return null;
+  if (next === '(') {
+    // `F77_NAME(foo)(int *a)`: a macro that makes the name.
+    const second = matchBracket(tokens, close + 1);
+    if (second !== -1) return { nameIndex, nameEnd: close + 1, open: close + 1, close: second, around: null };
+  }
+  return { nameIndex, nameEnd: open, open, close, around: null };
+}
+
+/** Index of the name right before `open`, template arguments passed over (`f<int>(`), or -1. */
+function findNameBefore(tokens: readonly LexicalToken[], open: number): number {
+  let at = open - 1;
+  if (/^>>?$/.test(tokens[at]?.text ?? '')) at = matchAngleBack(tokens, at) - 1;
+  return at >= 0 && isNameToken(tokens[at]) ? at : -1;
+}
+
+/** The declarator in brackets of `int (f)(int a)` and of `int (*f(int a))(char)`, which returns a pointer to function. */
+function readInnerDeclarator(
+  tokens: readonly LexicalToken[],
+  open: number,
+  close: number,
+  isNamed: boolean,
+): Group | null {
+  const first = tokens[open + 1]!.text;
+  if (/^(?:\*|&|&&)$/.test(first)) {
+    let inner = open + 2;
+    while (inner < close && tokens[inner]!.text !== '(') inner++;
+    const end = matchBracket(tokens, inner, close);
+    if (inner >= close || end === -1 || !isNameToken(tokens[inner - 1])) return null;
+    let last = close;
+    while (tokens[last + 1]?.text === '(' || tokens[last + 1]?.text === '[') {
+      const next = matchBracket(tokens, last + 1);
+      if (next === -1) break;
+      last = next;
+    }
+    return {
+      nameIndex: inner - 1,
+      nameEnd: inner,
+      open: inner,
+      close: end,
+      around: { open, end: last, isPointer: true },
+    };
+  }
+  if (close !== open + 2 || !isNameToken(tokens[open + 1]) || tokens[close + 1]!.text !== '(') return null;
+  // `foo_t (f)(int a)` has the type before it; `WRAP(f)(int a)` and `int NAME(f)(int a)` are macros that make the name.
+  const isMacro = isNamed && (isMacroLike(tokens[open - 1]!.text) || hasType(tokens.slice(0, open - 1)));
+  const end = matchBracket(tokens, close + 1);
+  if (isMacro || end === -1) return null;
+  return {
+    nameIndex: open + 1,
+    nameEnd: close,
+    open: close + 1,
+    close: end,
+    around: { open, end, isPointer: false },
+  };
+}
+
 /** Index of `operator` when the tokens before `open` are an operator name (`operator ==`, `operator bool`), else -1. */
 function findOperatorName(tokens: readonly LexicalToken[], open: number): number {
-  for (let i = open - 1; i >= 0 && i >= open - 4; i--) {
+  for (let i = open - 1; i >= 0 && i >= open - MAX_OPERATOR_TOKENS; i--) {
     const token = tokens[i]!;
     if (token.text === 'operator') return i < open - 1 ? i : -1;
-    if (token.text === '(' || token.text === ')' || token.text === ';') return -1;
+    if (/^[();{}]$/.test(token.text)) return -1;
   }
   return -1;
+}
+
+/** True when the tokens name a type, by more than macros and words that say nothing. */
+function hasType(tokens: readonly LexicalToken[]): boolean {
+  return stripAttributes(tokens).some(
+    (token) =>
+      token.kind === 'type' ||
+      (token.kind === 'identifier' && !isMacroLike(token.text)) ||
+      /^(?:struct|union|enum|class|auto|decltype)$/.test(token.text),
+  );
 }
 
 /** The group that is the parameter list, among candidates in source order. */
@@ -108,10 +194,14 @@ function chooseGroup(tokens: readonly LexicalToken[], groups: readonly Group[]):
     const next = groups[i]!;
     const first = tokens[chosen.nameIndex]!.text;
     const second = tokens[next.nameIndex]!.text;
-    const annotation = second.startsWith('__') || (ALL_CAPS.test(second) && !ALL_CAPS.test(first));
-    if (annotation) continue;
+    const follows = chosen.close + 1 === next.nameIndex;
+    // `void f(int a) ATTRIBUTE(1)`, and also in small letters where what came first is whole: `int f(int a) printf_like(1)`.
+    const isAnnotation =
+      second.startsWith('__') ||
+      (!isMacroLike(first) &&
+        (isMacroLike(second) || (follows && hasType(tokens.slice(0, chosen.nameIndex)))));
     // `STATIC(int) name(int x)`, `PyAPI_FUNC(int) name(void)`: a macro that makes the return type.
-    chosen = next;
+    if (!isAnnotation) chosen = next;
   }
   return chosen;
 }
@@ -122,173 +212,79 @@ function qualifiedStart(tokens: readonly LexicalToken[], index: number): number 
   if (tokens[start - 1]?.text === '~') start--;
   while (tokens[start - 1]?.text === '::') {
     let at = start - 2;
-    if (tokens[at]?.text === '>') {
-      let depth = 0;
-      for (; at >= 0; at--) {
-        if (tokens[at]!.text === '>') depth++;
-        if (tokens[at]!.text === '<' && --depth === 0) break;
-      }
-      at--;
-    }
-    if (!isNameToken(tokens[at])) {
-      start--;
-      break;
-    }
+    if (/^>>?$/.test(tokens[at]?.text ?? '')) at = matchAngleBack(tokens, at) - 1;
+    if (at < 0 || !isNameToken(tokens[at])) return start - 1;
     start = at;
   }
   return start;
 }
 
-/** Words joined by one space, punctuation without space: `const char *` and `unsigned int`. */
-export function joinType(tokens: readonly LexicalToken[]): string {
-  let out = '';
-  let previousWord = false;
-  for (const token of tokens) {
-    const word = /^[\w$]/.test(token.text);
-    if (out.endsWith(',')) out += ' ';
-    else if (out !== '' && word && previousWord) out += ' ';
-    else if (out !== '' && previousWord && (token.text === '*' || token.text === '&')) out += ' ';
-    out += token.text;
-    previousWord = word;
+/**
+ * Without leading macro calls that are statements of their own, though no semicolon says so: `EXPORT_SYMBOL(f) int f(…)`.
+ * A macro that makes the type stays, as `PyAPI_FUNC(int)` in `PyAPI_FUNC(int) f(…)`: nothing after it is a type.
+ */
+function dropLeadingCalls(tokens: readonly LexicalToken[]): readonly LexicalToken[] {
+  let rest = tokens;
+  for (let calls = 0; calls < MAX_GROUPS; calls++) {
+    const open = rest.findIndex((token, i) => token.text === '(' && rest[i - 1]?.kind === 'identifier');
+    const close = open === -1 ? -1 : matchBracket(rest, open);
+    if (close === -1) return rest;
+    const after = rest.slice(close + 1);
+    if (!/^(?:static|extern|inline)$/.test(after[0]?.text ?? '') && !hasType(after)) return rest;
+    rest = after;
   }
-  return out;
+  return rest;
 }
 
-function isNoise(token: LexicalToken): boolean {
-  return DROPPED.has(token.text) || token.kind === 'preprocessor';
-}
-
-function stripAttributes(tokens: readonly LexicalToken[]): LexicalToken[] {
-  const out: LexicalToken[] = [];
-  for (let i = 0; i < tokens.length; i++) {
-    const token = tokens[i]!;
-    if (/^__(?:attribute__|attribute|declspec)$/.test(token.text) && tokens[i + 1]?.text === '(') {
-      const close = matchBracket(tokens, i + 1);
-      if (close === -1) break;
-      i = close;
-    } else if (token.text === '[' && tokens[i + 1]?.text === '[') {
-      const close = matchBracket(tokens, i);
-      if (close === -1) break;
-      i = close;
-    } else if (!isNoise(token)) out.push(token);
-  }
-  return out;
-}
-
-function parseParameter(raw: readonly LexicalToken[]): { type: string; name: string | null } {
-  const withoutDefault = raw.findIndex((token) => token.text === '=');
-  const tokens = stripAttributes(withoutDefault === -1 ? raw : raw.slice(0, withoutDefault)).filter(
-    (token) => token.text !== 'register',
-  );
-  const pointer = tokens.findIndex(
-    (token, i) => token.text === '(' && (tokens[i + 1]?.text === '*' || tokens[i + 1]?.text === '&'),
-  );
-  let nameAt = -1;
-  if (pointer !== -1) {
-    const close = matchBracket(tokens, pointer);
-    for (let i = pointer; i < close; i++) if (tokens[i]!.kind === 'identifier') nameAt = i;
-  } else {
-    const bracket = tokens.findIndex((token) => token.text === '[' || token.text === '(');
-    const last = (bracket === -1 ? tokens.length : bracket) - 1;
-    const candidate = tokens[last];
-    const before = tokens[last - 1];
-    const standsAlone =
-      last === 0 ||
-      (before !== undefined &&
-        /^(?:struct|union|enum|class|const|volatile|::|typename)$/.test(before.text) &&
-        tokens.slice(0, last).every((t) => KEYWORDS.has(t.text) || t.text === '::'));
-    if (isNameToken(candidate) && !standsAlone) nameAt = last;
-  }
-  const typeTokens = tokens.filter((_, i) => i !== nameAt);
-  return { type: joinType(typeTokens), name: nameAt === -1 ? null : tokens[nameAt]!.text };
-}
-
-/** Splits at commas outside brackets and template arguments. */
-function splitList(tokens: readonly LexicalToken[]): LexicalToken[][] {
-  const parts: LexicalToken[][] = [[]];
-  let depth = 0;
-  let angle = 0;
-  for (const token of tokens) {
-    const text = token.text;
-    if (text === '(' || text === '[' || text === '{') depth++;
-    else if (text === ')' || text === ']' || text === '}') depth--;
-    else if (text === '<') angle++;
-    else if (text === '>') angle = Math.max(0, angle - 1);
-    else if (text === '>>') angle = Math.max(0, angle - 2);
-    if (text === ',' && depth === 0 && angle === 0) parts.push([]);
-    else parts.at(-1)!.push(token);
-  }
-  return parts;
-}
-
-/** Parameters of an old-style definition `f(a, b) int a; char *b; {`. */
-function parseOldStyle(
-  names: readonly LexicalToken[][],
-  declarations: readonly LexicalToken[],
-): Header['parameters'] {
-  const types = new Map<string, string>();
-  let current: LexicalToken[] = [];
-  for (const token of declarations) {
-    if (token.text !== ';') {
-      current.push(token);
-      continue;
-    }
-    const parts = splitList(current);
-    const first = parts[0]!;
-    const base = first.slice(
-      0,
-      Math.max(
-        1,
-        first.findIndex((t, i) => i > 0 && (t.text === '*' || i === first.length - 1)),
-      ),
-    );
-    for (const [i, part] of parts.entries()) {
-      const parameter = parseParameter(i === 0 ? part : [...base, ...part]);
-      if (parameter.name) types.set(parameter.name, parameter.type);
-    }
-    current = [];
-  }
-  return names.map((part) => {
-    const name = part[0]?.text ?? null;
-    return { type: (name && types.get(name)) || 'int', name };
-  });
-}
-
-/** Name, return type and parameters of the tokens before a function body, or null when they are no function header. */
+/**
+ * Name, return type and parameters of the tokens between what `skipPrefix` skips and a function body, or null when they
+ * are no function header.
+ */
 export function parseHeader(tokens: readonly LexicalToken[]): Header | null {
-  const firstSemicolon = tokens.findIndex((token) => token.text === ';');
-  const declarator = firstSemicolon === -1 ? tokens : tokens.slice(0, firstSemicolon);
+  const semicolon = findOutside(tokens, (token) => token.text === ';');
+  const declarator = semicolon === -1 ? tokens : tokens.slice(0, semicolon);
   const group = chooseGroup(declarator, listGroups(declarator));
   if (!group) return null;
   const nameStart = qualifiedStart(declarator, group.nameIndex);
-  const nameTokens = declarator.slice(nameStart, group.open);
-  const name = /^operator/.test(declarator[group.nameIndex]!.text)
-    ? joinType(nameTokens)
-    : nameTokens.map((token) => token.text).join('');
-  const templateFree = stripTemplate(declarator.slice(0, nameStart));
-  let returnType = joinType(stripAttributes(templateFree));
+  const nameTokens = declarator.slice(nameStart, group.nameEnd);
+  const name =
+    declarator[group.nameIndex]!.text === 'operator'
+      ? joinType(nameTokens)
+      : nameTokens.map((token) => token.text).join('');
   const after = declarator.slice(group.close + 1);
-  const arrow = after.findIndex((token) => token.text === '->');
-  if (arrow !== -1) returnType = joinType(stripAttributes(after.slice(arrow + 1)));
   const inner = declarator.slice(group.open + 1, group.close);
-  const parts = inner.length === 0 ? [] : splitList(inner).filter((part) => part.length > 0);
-  const oldStyle = firstSemicolon !== -1;
-  const parameters = oldStyle
-    ? parseOldStyle(parts, [...after, ...tokens.slice(firstSemicolon)])
-    : parts.map(parseParameter);
+  const parts = splitList(inner).filter((part) => part.length > 0);
+  const parameters =
+    semicolon === -1
+      ? parts.map((part) => parseParameter(part))
+      : parseOldStyle(parts, [...after, ...tokens.slice(semicolon)]);
   const isVoid = parameters.length === 1 && parameters[0]!.type === 'void' && parameters[0]!.name === null;
-  return { name, returnType, parameters: isVoid ? [] : parameters };
+  return {
+    name,
+    returnType: readReturnType(declarator, group, nameStart, after),
+    parameters: isVoid ? [] : parameters,
+  };
 }
 
-function stripTemplate(tokens: readonly LexicalToken[]): readonly LexicalToken[] {
-  if (tokens[0]?.text !== 'template') return tokens;
-  let depth = 0;
-  for (let i = 1; i < tokens.length; i++) {
-    const text = tokens[i]!.text;
-    if (text === '<') depth++;
-    else if (text === '>') depth--;
-    else if (text === '>>') depth -= 2;
-    if (depth <= 0) return stripTemplate(tokens.slice(i + 1));
+function readReturnType(
+  declarator: readonly LexicalToken[],
+  group: Group,
+  nameStart: number,
+  after: readonly LexicalToken[],
+): string {
+  const end = findOutside(after, (_, i) => endsDeclarator(after, i));
+  if (after[end]?.text === '->') {
+    const tail = after.slice(end + 1);
+    const stop = findOutside(tail, (token) => /^(?:requires|override|final|try)$/.test(token.text));
+    return joinType(stripAttributes(stop === -1 ? tail : tail.slice(0, stop)));
   }
-  return tokens;
+  if (group.around?.isPointer) {
+    // What is left of `int (*f(int a))(char)` without `f(int a)` declares a pointer like any other.
+    const pointer = [
+      ...declarator.slice(0, nameStart),
+      ...declarator.slice(group.close + 1, group.around.end + 1),
+    ];
+    return parseParameter(pointer).type;
+  }
+  return joinType(stripAttributes(dropLeadingCalls(declarator.slice(0, group.around?.open ?? nameStart))));
 }

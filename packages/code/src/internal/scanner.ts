@@ -26,6 +26,7 @@ export class Scanner {
   #line = 1;
   #lineStart = true;
   #expectHeader = false;
+  #inDirective = false;
   /** End of the line on which a `"` or `'` found no partner: later ones on that line stand alone. */
   #looseUntil: Record<'"' | "'", number> = { '"': -1, "'": -1 };
   #rawFailures = 0;
@@ -42,7 +43,8 @@ export class Scanner {
   }
 
   #emit(kind: LexicalToken['kind'], end: number, text = this.#source.slice(this.#at, end)): void {
-    this.#tokens.push({ text, kind, start: this.#at, end, line: this.#line });
+    const token = { text, kind, start: this.#at, end, line: this.#line };
+    this.#tokens.push(this.#inDirective ? { ...token, inDirective: true } : token);
     this.#moveTo(end);
     this.#lineStart = false;
     this.#expectHeader = false;
@@ -63,6 +65,7 @@ export class Scanner {
       this.#at++;
       this.#lineStart = true;
       this.#expectHeader = false;
+      this.#inDirective = false;
       return true;
     }
     if (char === ' ' || char === '\t' || (char > '~' ? SPACE.test(char) : char < ' ' && SPACE.test(char))) {
@@ -110,6 +113,7 @@ export class Scanner {
       if (directive && DIRECTIVES.has(directive[1]!)) {
         this.#emit('preprocessor', this.#at + directive[0].length, `#${directive[1]}`);
         this.#expectHeader = /^i(?:nclude|mport)/.test(directive[1]!);
+        this.#inDirective = true;
         return;
       }
     }
