@@ -30,6 +30,30 @@ function isByteLevel(decoder: unknown): boolean {
   return component?.type === 'Sequence' && (component.decoders ?? []).some(isByteLevel);
 }
 
+interface PreTokenizer {
+  readonly type?: string;
+  readonly individual_digits?: boolean;
+  readonly pretokenizers?: readonly (PreTokenizer | null)[];
+}
+
+/**
+ * The tokenizer with every `Digits` pre-tokenizer written as the `Split` that it means.
+ *
+ * The reference implementation cuts at characters that are numeric in Unicode (`٣`, `½`, `Ⅷ`: general category N), each
+ * for itself with `individual_digits`, else at each run of them; the JavaScript library takes `0` to `9` alone.
+ */
+function spellOutDigits(tokenizer: TokenizerFiles['tokenizer']): TokenizerFiles['tokenizer'] {
+  const spellOut = (component: PreTokenizer | null): unknown => {
+    if (component?.type === 'Sequence')
+      return { ...component, pretokenizers: component.pretokenizers?.map(spellOut) };
+    if (component?.type !== 'Digits') return component;
+    const pattern = { Regex: component.individual_digits ? '\\p{N}' : '\\p{N}+' };
+    return { type: 'Split', pattern, behavior: 'Isolated', invert: false };
+  };
+  const { pre_tokenizer: component } = tokenizer;
+  return component ? { ...tokenizer, pre_tokenizer: spellOut(component as PreTokenizer) } : tokenizer;
+}
+
 /** A byte-level BPE tokenizer; encoding by `@huggingface/tokenizers`, decoding with offsets by us. */
 export class ByteLevelTokenizer implements Tokenizer {
   readonly files: TokenizerFiles;
@@ -71,7 +95,7 @@ export class ByteLevelTokenizer implements Tokenizer {
     }
     this.vocabSize = this.#bytes.length;
     try {
-      this.#encoder = new HuggingFaceTokenizer(files.tokenizer, files.config);
+      this.#encoder = new HuggingFaceTokenizer(spellOutDigits(files.tokenizer), files.config);
     } catch (cause) {
       throw new TokenizerError({
         code: 'TOKENIZER_UNSUPPORTED',
