@@ -1,4 +1,12 @@
-import { boundsOf, comparisonsOf, isComparedAsUnsigned, isTainted, variableOf } from './bounds.js';
+import {
+  boundsOf,
+  comparisonsOf,
+  isComparedAsUnsigned,
+  isNarrow,
+  isPassedAfter,
+  isTainted,
+  variableOf,
+} from './bounds.js';
 import type { FunctionFacts } from './facts.js';
 import {
   callName,
@@ -72,21 +80,11 @@ function* narrowSizes(facts: FunctionFacts): Generator<{ node: Node; message: st
     if (product.operator === '+' && paths.length < 2 && !/^\w+\+\d+$/.test(compact(product))) continue;
     const isWide = !/\b(?:short|char|u?int(?:8|16)_t)\b/.test(variableOf(facts, path)?.type ?? 'short');
     if (product.operator === '+' && isWide && paths.every((input) => isNarrow(facts, input))) continue;
-    const allocates = facts.calls.some(
-      (call) =>
-        /^(?:malloc|realloc|alloca|calloc)$/.test(call.name) &&
-        call.node.start > node.start &&
-        call.args.some((arg) => pathsIn(arg).includes(path)),
-    );
+    const allocates = isPassedAfter(facts, path, /^(?:malloc|realloc|alloca|calloc)$/, node.start);
     const checkedAfter = comparisonsOf(facts, [path], Number.POSITIVE_INFINITY).length > 0;
     if (allocates && paths.length > 0 && !checkedAfter && !isProductChecked(facts, node, paths))
       yield { node: product, message: `${compact(product)} may wrap before it is allocated` };
   }
-}
-
-/** A value of 16 bits or fewer: sums of them fit an int. */
-function isNarrow(facts: FunctionFacts, path: string): boolean {
-  return /\bu?int(?:8|16)_t\b|\bshort\b|\bchar\b|\bu(?:8|16)\b/.test(variableOf(facts, path)?.type ?? '');
 }
 
 const wrappingCheck: Rule = {

@@ -1,9 +1,33 @@
 import { boundsOf, comparisonsOf, isTainted, withSources } from './bounds.js';
 import { isAllocatedWith } from './buffer-rules.js';
-import type { FunctionFacts } from './facts.js';
+import type { Comparison, FunctionFacts } from './facts.js';
 import { accessesOf, capacityTexts, isCapacity, isMasked } from './index-access.js';
 import { collect, compact, enclosing, isInside, type Node, pathOf, pathsIn, unwrap } from './syntax.js';
 import type { Rule } from './types.js';
+
+interface CountingLoop {
+  readonly loop: Node;
+  readonly condition: Node;
+  readonly body: Node;
+  readonly comparison: Comparison;
+  /** The smaller side of the comparison, and the larger. */
+  readonly counter: Node;
+  readonly bound: Node;
+}
+
+/** Every `counter < bound` or `<=`, whichever way around, in the condition of a `for` or `while` loop. */
+function* countingLoops(facts: FunctionFacts): Generator<CountingLoop> {
+  for (const loop of collect(facts.body, 'for_statement', 'while_statement')) {
+    const { condition, body } = loop.fields;
+    if (!condition || !body) continue;
+    for (const comparison of facts.comparisons) {
+      if (!isInside(comparison.node, condition) || !/^[<>]=?$/.test(comparison.operator)) continue;
+      const { left, right } = comparison;
+      const [counter, bound] = comparison.operator.startsWith('<') ? [left, right] : [right, left];
+      yield { loop, condition, body, comparison, counter, bound };
+    }
+  }
+}
 
 const uncheckedLoopBound: Rule = {
   id: 'unchecked-loop-bound',
@@ -12,28 +36,22 @@ const uncheckedLoopBound: Rule = {
   title: 'A loop over an array ends at a count that the data itself gives',
   help: 'The count was read from the input and not compared with its length before the loop. Compare it first.',
   *check(facts) {
-    for (const loop of collect(facts.body, 'for_statement', 'while_statement')) {
-      const { condition, body } = loop.fields;
-      if (!condition || !body) continue;
-      for (const comparison of facts.comparisons) {
-        if (!isInside(comparison.node, condition) || !/^[<>]=?$/.test(comparison.operator)) continue;
-        const isLess = comparison.operator.startsWith('<');
-        const counter = pathOf(isLess ? comparison.left : comparison.right);
-        const bound = pathOf(isLess ? comparison.right : comparison.left);
-        if (counter === null || bound === null || !isReadFromData(facts, bound, loop.start)) continue;
-        if (boundsOf(facts, bound, condition.start).upper) continue;
-        const otherChecks = comparisonsOf(facts, [counter], loop.end).filter(
-          ({ node }) => node !== comparison.node,
-        );
-        const hit = accessesOf(facts).find(
-          (access) => isInside(access.node, body) && pathsIn(access.index).includes(counter),
-        );
-        if (hit && otherChecks.length === 0)
-          yield {
-            node: hit.node,
-            message: `${bound} comes from the data and was not compared with its length`,
-          };
-      }
+    for (const { loop, condition, body, counter, bound, comparison } of countingLoops(facts)) {
+      const path = pathOf(counter);
+      const limit = pathOf(bound);
+      if (path === null || limit === null || !isReadFromData(facts, limit, loop.start)) continue;
+      if (boundsOf(facts, limit, condition.start).upper) continue;
+      const otherChecks = comparisonsOf(facts, [path], loop.end).filter(
+        ({ node }) => node !== comparison.node,
+      );
+      const hit = accessesOf(facts).find(
+        (access) => isInside(access.node, body) && pathsIn(access.index).includes(path),
+      );
+      if (hit && otherChecks.length === 0)
+        yield {
+          node: hit.node,
+          message: `${limit} comes from the data and was not compared with its length`,
+        };
     }
   },
 };
@@ -88,30 +106,18 @@ const offByOneLoop: Rule = {
   title: 'A loop runs one element past the end',
   help: 'A loop with `<=` against the number of elements uses its counter as index. Use `<`.',
   *check(facts) {
-    for (const loop of collect(facts.body, 'for_statement', 'while_statement')) {
-      const condition = loop.fields.condition;
-      const body = loop.fields.body;
-      if (!condition || !body) continue;
-      for (const comparison of facts.comparisons) {
-        if (!isInside(comparison.node, condition)) continue;
-        const [counter, bound] =
-          comparison.operator === '<='
-            ? [comparison.left, comparison.right]
-            : comparison.operator === '>='
-              ? [comparison.right, comparison.left]
-              : [];
-        const path = counter && pathOf(counter);
-        if (!path || !bound) continue;
-        // Counting from 1, `<=` is right unless the counter itself is the index.
-        const hit = accessesOf(facts).find(
-          (access) =>
-            isInside(access.node, body) &&
-            pathOf(access.index) === path &&
-            isCapacity(facts, access.base, bound),
-        );
-        if (hit)
-          yield { node: hit.node, message: `${path} reaches ${compact(bound)}, one past the last element` };
-      }
+    for (const { body, counter, bound, comparison } of countingLoops(facts)) {
+      const path = pathOf(counter);
+      if (path === null || !comparison.operator.endsWith('=')) continue;
+      // Counting from 1, `<=` is right unless the counter itself is the index.
+      const hit = accessesOf(facts).find(
+        (access) =>
+          isInside(access.node, body) &&
+          pathOf(access.index) === path &&
+          isCapacity(facts, access.base, bound),
+      );
+      if (hit)
+        yield { node: hit.node, message: `${path} reaches ${compact(bound)}, one past the last element` };
     }
   },
 };

@@ -1,4 +1,4 @@
-import { type Comparison, type FunctionFacts, integerType, type Variable } from './facts.js';
+import { type Comparison, type FunctionFacts, integerType, narrowType, type Variable } from './facts.js';
 import { callName, compact, escapePattern, isNull, type Node, pathsIn, rootOf, unwrap } from './syntax.js';
 
 /** The declaration behind a path: a local, a parameter, a global, or a member of any structure in the text. */
@@ -26,6 +26,11 @@ function elementOf(whole: Variable, path: string): Variable {
   };
 }
 
+/** True for a variable of 16 bits or fewer. */
+export function isNarrow(facts: FunctionFacts, path: string): boolean {
+  return narrowType.test(variableOf(facts, path)?.type ?? '');
+}
+
 export function isTainted(facts: FunctionFacts, path: string): boolean {
   return facts.tainted.has(path) || facts.tainted.has(rootOf(path));
 }
@@ -51,6 +56,22 @@ export function comparisonsOf(
       comparison.node.start < before &&
       (comparison.leftPaths.some((path) => wanted.has(path)) ||
         comparison.rightPaths.some((path) => wanted.has(path))),
+  );
+}
+
+/** True when a comparison behind a place looks at the path. */
+export function isComparedAfter(facts: FunctionFacts, path: string, place: number): boolean {
+  return facts.comparisons.some(
+    ({ node, leftPaths, rightPaths }) =>
+      node.start > place && (leftPaths.includes(path) || rightPaths.includes(path)),
+  );
+}
+
+/** True when a call of one of the names behind a place reads the path in one of its arguments. */
+export function isPassedAfter(facts: FunctionFacts, path: string, names: RegExp, place: number): boolean {
+  return facts.calls.some(
+    ({ name, args, node }) =>
+      node.start > place && names.test(name) && args.some((arg) => pathsIn(arg).includes(path)),
   );
 }
 

@@ -1,4 +1,4 @@
-import { boundsOf, isTainted, variableOf, withSources } from './bounds.js';
+import { boundsOf, isComparedAfter, isTainted, variableOf, withSources } from './bounds.js';
 import type { Call, FunctionFacts } from './facts.js';
 import {
   collect,
@@ -299,12 +299,7 @@ const snprintfOffset: Rule = {
   *check(facts) {
     for (const { path, operator, value, node } of facts.assignments) {
       if (operator !== '+=' || !value || !/^(?:v?snprintf)\(/.test(compact(unwrap(value)))) continue;
-      const checked = facts.comparisons.some(
-        (comparison) =>
-          comparison.node.start > node.end &&
-          [...comparison.leftPaths, ...comparison.rightPaths].includes(path),
-      );
-      if (!checked)
+      if (!isComparedAfter(facts, path, node.end))
         yield { node, message: `${path} grows by the result of snprintf, which may pass the end` };
     }
   },

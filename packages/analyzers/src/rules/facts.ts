@@ -77,6 +77,9 @@ export interface FunctionFacts {
   readonly tainted: ReadonlySet<string>;
 }
 
+/** Types of 16 bits or fewer: sums of two of them fit an int. */
+export const narrowType = /\bshort\b|\bchar\b|\bu?int(?:8|16)_t\b|\bu(?:8|16)\b/;
+
 export const integerType =
   /\b(?:char|short|int|long|unsigned|signed|size_t|ssize_t|off_t|ptrdiff_t|u?int(?:_least|_fast)?\d+_t|u?intptr_t|u?intmax_t|[us](?:8|16|32|64)|__[ulb]e?\d+|g(?:u?int\d*|u?char|u?long|s?size)|uint|ulong|ushort|uchar|byte|BYTE|WORD|DWORD|UINT)\b/;
 const unsignedType =

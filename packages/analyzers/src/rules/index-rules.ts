@@ -1,8 +1,22 @@
 import { boundsOf, isComparedAsUnsigned, isMadeBounded, isTainted, variableOf } from './bounds.js';
 import { isAllocatedWith, isSizeOfDestination } from './buffer-rules.js';
+import type { FunctionFacts } from './facts.js';
 import { accessesOf, hasFloor, isCounted, looseIndexPaths, lowersIndex } from './index-access.js';
 import { compact, pathOf, pathsIn, unwrap } from './syntax.js';
-import type { Rule } from './types.js';
+import type { Rule, RuleMatch } from './types.js';
+
+function* uncheckedAccesses(facts: FunctionFacts, kind: 'write' | 'read'): Generator<RuleMatch> {
+  for (const access of accessesOf(facts)) {
+    if (access.isWrite !== (kind === 'write')) continue;
+    const paths = looseIndexPaths(facts, access);
+    const base = pathsIn(access.base)[0];
+    if (paths.length > 0 && !(base && isAllocatedWith(facts, base, new Set(paths))))
+      yield {
+        node: access.node,
+        message: `${kind} at index ${compact(access.index)} without a comparison before`,
+      };
+  }
+}
 
 const indexUnchecked: Rule = {
   id: 'unchecked-index-write',
@@ -11,16 +25,7 @@ const indexUnchecked: Rule = {
   title: 'Writes to an array at an index that was not compared with its length',
   help: 'The index comes from a parameter, a structure given by the caller or another input and takes part in no earlier comparison. Compare it with the number of elements first.',
   *check(facts) {
-    for (const access of accessesOf(facts)) {
-      if (!access.isWrite) continue;
-      const paths = looseIndexPaths(facts, access);
-      const base = pathsIn(access.base)[0];
-      if (paths.length > 0 && !(base && isAllocatedWith(facts, base, new Set(paths))))
-        yield {
-          node: access.node,
-          message: `write at index ${compact(access.index)} without a comparison before`,
-        };
-    }
+    yield* uncheckedAccesses(facts, 'write');
   },
 };
 
@@ -31,16 +36,7 @@ const indexUncheckedRead: Rule = {
   title: 'Reads an array at an index that was not compared with its length',
   help: 'As unchecked-index-write, for reads. Compare the index with the number of elements first.',
   *check(facts) {
-    for (const access of accessesOf(facts)) {
-      if (access.isWrite) continue;
-      const paths = looseIndexPaths(facts, access);
-      const base = pathsIn(access.base)[0];
-      if (paths.length > 0 && !(base && isAllocatedWith(facts, base, new Set(paths))))
-        yield {
-          node: access.node,
-          message: `read at index ${compact(access.index)} without a comparison before`,
-        };
-    }
+    yield* uncheckedAccesses(facts, 'read');
   },
 };
 

@@ -1,5 +1,5 @@
-import { boundsOf, comparisonsOf, isTainted, variableOf } from './bounds.js';
-import type { FunctionFacts } from './facts.js';
+import { boundsOf, comparisonsOf, isNarrow, isPassedAfter, isTainted, variableOf } from './bounds.js';
+import { type FunctionFacts, narrowType } from './facts.js';
 import {
   callArguments,
   callName,
@@ -16,7 +16,6 @@ import {
 import type { Rule } from './types.js';
 
 const wideType = /\b(?:size_t|ssize_t|u?int64_t|long|uintptr_t|off_t|u64|s64)\b/;
-const narrowType = /\bshort\b|\bchar\b|\bu?int(?:8|16)_t\b|\bu(?:8|16)\b/;
 const intType = /\b(?:int|unsigned|u?int(?:8|16|32)_t|short|char|u(?:8|16|32))\b/;
 
 /** Type of the place that an expression's value goes to: a variable, or the function's result. */
@@ -51,7 +50,7 @@ const widenedProduct: Rule = {
         const type = path === null ? '' : (variableOf(facts, path)?.type ?? '');
         return path !== null && isTainted(facts, path) && intType.test(type) && !wideType.test(type);
       });
-      const areNarrow = paths.some((path) => narrowType.test(variableOf(facts, path ?? '')?.type ?? ''));
+      const areNarrow = paths.some((path) => path !== null && isNarrow(facts, path));
       if (!areInts || areNarrow || !wideType.test(targetType(facts, node))) continue;
       if (paths.every((path) => boundsOf(facts, path!, node.start).upper)) continue;
       yield { node, message: `${compact(node)} wraps before it is widened` };
@@ -84,12 +83,8 @@ const narrowedLength: Rule = {
         variableOf(facts, inner.text)?.isParameter &&
         /\bsize_t\b/.test(variableOf(facts, inner.text)?.type ?? '');
       if (/\bchar\b/.test(variable.type) && !measures) continue;
-      const isSize = facts.calls.some(
-        (call) =>
-          call.node.start > node.start &&
-          /^(?:malloc|calloc|memcpy|memmove|realloc)$/.test(call.name) &&
-          call.args.some((arg) => pathsIn(arg).includes(path)),
-      );
+      const sized = /^(?:malloc|calloc|memcpy|memmove|realloc)$/;
+      const isSize = isPassedAfter(facts, path, sized, node.start);
       if (measures || (isSize && (sum || copies)))
         yield { node, message: `${path} (${variable.type}) may not hold ${compact(inner).slice(0, 40)}` };
     }
@@ -183,11 +178,7 @@ function isWalked(facts: FunctionFacts, path: string): boolean {
       (node) => node.fields.argument && pathOf(node.fields.argument) === path,
     ) ||
     facts.assignments.some((assignment) => assignment.path === path && assignment.value === null) ||
-    facts.calls.some(
-      ({ name, args }) =>
-        /^(?:mem|str|sprintf|gets|scanf|read|recv)/.test(name) &&
-        args.some((arg) => pathsIn(arg).includes(path)),
-    )
+    isPassedAfter(facts, path, /^(?:mem|str|sprintf|gets|scanf|read|recv)/, facts.body.start)
   );
 }
 

@@ -1,4 +1,4 @@
-import { variableOf } from './bounds.js';
+import { isComparedAfter, variableOf } from './bounds.js';
 import type { FunctionFacts } from './facts.js';
 import {
   callName,
@@ -371,11 +371,8 @@ const resultIgnored: Rule = {
       )
         continue;
       const used =
-        facts.comparisons.some(
-          (comparison) =>
-            comparison.node.start > node.start &&
-            [...comparison.leftPaths, ...comparison.rightPaths].includes(path),
-        ) || facts.truthTests.some((test) => test.path === path && test.start > node.start);
+        isComparedAfter(facts, path, node.start) ||
+        facts.truthTests.some((test) => test.path === path && test.start > node.start);
       const inCondition = enclosing(node, 'condition_clause', 'return_statement') !== null;
       if (!used && !inCondition && name === 'read')
         yield { node, message: `${path} from ${name} is never tested` };
