@@ -2,16 +2,8 @@ import { z } from 'zod';
 import { languageSchema, type VulnerableFunction } from '../schemas.js';
 import { detectLanguage } from './detect-language.js';
 import { findFunctionName } from './find-function-name.js';
-import { type ImportOptions, type ImportReport, ImportTally } from './import-options.js';
-import {
-  codeText,
-  createIdRegistry,
-  cweList,
-  decimalHash,
-  initialGroup,
-  optionalText,
-  readRows,
-} from './read-rows.js';
+import type { ImportOptions, ImportReport } from './import-options.js';
+import { codeText, cweList, decimalHash, importRows, optionalText } from './read-rows.js';
 
 const rowSchema = z.object({
   id: z.string().min(1),
@@ -40,36 +32,27 @@ const rowSchema = z.object({
  *
  * @throws MalformedLineError (file, line, field) on the first bad line unless `onError` is `collect`.
  */
-export async function* importPairs(
+export function importPairs(
   path: string,
   options: ImportOptions = {},
 ): AsyncGenerator<VulnerableFunction, ImportReport> {
-  const tally = new ImportTally(options);
-  const uniqueId = createIdRegistry();
-  for await (const { row } of readRows(path, rowSchema, options, tally)) {
-    if (!row) continue;
-    const id = uniqueId(row.id);
-    const project = row.project ?? 'unknown';
-    tally.records++;
-    yield {
-      id,
-      project,
-      commit: row.commit,
-      cve: row.cve,
-      cwe: row.cwe,
-      language: row.language ?? detectLanguage(row.file, row.vulnerable),
-      functionName: row.func_name ?? findFunctionName(row.vulnerable),
-      vulnerable: row.vulnerable,
-      humanFix: row.fixed,
-      description: row.cve_desc ?? row.description,
-      commitMessage: row.commit_msg,
-      file: row.file,
-      source: options.source ?? row.source ?? 'pairs',
-      license: row.license ?? options.license ?? null,
-      upstreamHash: row.func_hash,
-      group: initialGroup(project, row.commit, id),
-      split: 'train',
-    };
-  }
-  return tally.report();
+  return importRows(path, rowSchema, options, (row, { id, project, group }) => ({
+    id,
+    project,
+    commit: row.commit,
+    cve: row.cve,
+    cwe: row.cwe,
+    language: row.language ?? detectLanguage(row.file, row.vulnerable),
+    functionName: row.func_name ?? findFunctionName(row.vulnerable),
+    vulnerable: row.vulnerable,
+    humanFix: row.fixed,
+    description: row.cve_desc ?? row.description,
+    commitMessage: row.commit_msg,
+    file: row.file,
+    source: options.source ?? row.source ?? 'pairs',
+    license: row.license ?? options.license ?? null,
+    upstreamHash: row.func_hash,
+    group,
+    split: 'train',
+  }));
 }

@@ -6,9 +6,9 @@ import {
   reflectionSchema,
 } from '../schemas.js';
 import { detectLanguage } from './detect-language.js';
-import { type ImportOptions, type ImportReport, ImportTally } from './import-options.js';
+import type { ImportOptions, ImportReport } from './import-options.js';
 import { normaliseCwe } from './normalise-cwe.js';
-import { codeText, createIdRegistry, cweList, initialGroup, optionalText, readRows } from './read-rows.js';
+import { codeText, cweList, importRows, optionalText } from './read-rows.js';
 
 const cweName = z
   .unknown()
@@ -51,43 +51,33 @@ const rowSchema = z.object({
  *
  * @throws MalformedLineError (file, line, field) on the first bad line unless `onError` is `collect`.
  */
-export async function* importPrimeVulPlusMini(
+export function importPrimeVulPlusMini(
   path: string,
   options: ImportOptions = {},
 ): AsyncGenerator<PrimeVulPlusRecord, ImportReport> {
-  const tally = new ImportTally(options);
-  const uniqueId = createIdRegistry();
-  for await (const { row } of readRows(path, rowSchema, options, tally)) {
-    if (!row) continue;
-    const id = uniqueId(row.id);
-    const project = row.project ?? 'unknown';
-    const { diagnosis } = row;
-    tally.records++;
-    yield {
-      id,
-      functionId: row.id,
-      project,
-      commit: row.commit,
-      cve: row.cve,
-      cwe: row.cwe,
-      language: row.language ?? detectLanguage(null, row.vulnerable),
-      vulnerable: row.vulnerable,
-      secure: row.repair,
-      humanFix: row.human_fix,
-      diagnosis: diagnosis
-        ? {
-            cwe: diagnosis.cwe,
-            rootCause: diagnosis.root_cause,
-            vulnerableLines: diagnosis.vulnerable_lines,
-          }
-        : null,
-      reflections: row.reflections,
-      confidence: row.reflections.at(-1)?.confidence ?? null,
-      teacher: { model: row.teacher, replayed: true },
-      prompts: row.prompts,
-      group: initialGroup(project, row.commit, id),
-      split: 'train',
-    };
-  }
-  return tally.report();
+  return importRows(path, rowSchema, options, (row, { id, project, group }) => ({
+    id,
+    functionId: row.id,
+    project,
+    commit: row.commit,
+    cve: row.cve,
+    cwe: row.cwe,
+    language: row.language ?? detectLanguage(null, row.vulnerable),
+    vulnerable: row.vulnerable,
+    secure: row.repair,
+    humanFix: row.human_fix,
+    diagnosis: row.diagnosis
+      ? {
+          cwe: row.diagnosis.cwe,
+          rootCause: row.diagnosis.root_cause,
+          vulnerableLines: row.diagnosis.vulnerable_lines,
+        }
+      : null,
+    reflections: row.reflections,
+    confidence: row.reflections.at(-1)?.confidence ?? null,
+    teacher: { model: row.teacher, replayed: true },
+    prompts: row.prompts,
+    group,
+    split: 'train',
+  }));
 }

@@ -1,7 +1,7 @@
 import { MalformedLineError, parseJsonlLine, readLines } from '@srcode/core';
 import { z } from 'zod';
 import { quoteLongIntegers } from '../internal/quote-long-integers.js';
-import type { ImportOptions, ImportTally } from './import-options.js';
+import { type ImportOptions, type ImportReport, ImportTally } from './import-options.js';
 import { normaliseCwe } from './normalise-cwe.js';
 
 /** A string, with null for what data sets write when they have none. */
@@ -69,6 +69,36 @@ export async function* readRows<S extends z.ZodType>(
     }
     yield { lineNumber: line.lineNumber, row };
   }
+}
+
+/** What a record takes from its row whatever the layout. */
+export interface RowOrigin {
+  /** The row's own id, made unique within the file. */
+  readonly id: string;
+  readonly project: string;
+  readonly group: string;
+}
+
+/** One record of every good row, streamed in file order; returns the report. For layouts of one record per line. */
+export async function* importRows<
+  S extends z.ZodType<{ id: string; project: string | null; commit: string | null }>,
+  T,
+>(
+  path: string,
+  schema: S,
+  options: ImportOptions,
+  toRecord: (row: z.output<S>, origin: RowOrigin) => T,
+): AsyncGenerator<T, ImportReport> {
+  const tally = new ImportTally(options);
+  const uniqueId = createIdRegistry();
+  for await (const { row } of readRows(path, schema, options, tally)) {
+    if (!row) continue;
+    const id = uniqueId(row.id);
+    const project = row.project ?? 'unknown';
+    tally.records++;
+    yield toRecord(row, { id, project, group: initialGroup(project, row.commit, id) });
+  }
+  return tally.report();
 }
 
 /** Hands out each id once: a repeated id gets `-2`, `-3`, … so that no record hides another. */
