@@ -57,10 +57,11 @@ bool TypedArray(napi_env env, napi_value value, napi_typedarray_type wanted, voi
 
 enum Kernel {
   kRmsNorm, kRmsNormGrad, kSwiGlu, kSwiGluGrad, kAttention, kAttentionGrad, kFillCache, kDecodeAttention, kCopyRows,
-  kSkinnyMatMul, kKernelCount
+  kSkinnyMatMul, kDecodeLayer, kPickLogProbs, kSampleRows, kAddLowRank, kKernelCount
 };
 /** Inputs and outputs of each kernel. */
-const int kArity[kKernelCount][2] = {{2, 2}, {4, 2}, {2, 1}, {3, 2}, {7, 2}, {10, 3}, {9, 0}, {9, 1}, {3, 0}, {2, 1}};
+const int kArity[kKernelCount][2] = {{2, 2}, {4, 2}, {2, 1}, {3, 2}, {7, 2}, {10, 3}, {9, 0}, {9, 1}, {3, 0}, {2, 1},
+                                     {19, 1}, {2, 1}, {2, 2}, {3, 0}};
 
 /** Runs work(first, count) over n items, in slices on all cores when each has `cost` numbers and they are many. */
 template <typename Work>
@@ -124,6 +125,30 @@ void Run(int kernel, const std::vector<Tensor> &in, const std::vector<Tensor> &o
     case kSkinnyMatMul:
       srcode::SkinnyMatMul(rows_of(in[0]), rows_of(in[1]), static_cast<int>(in[1].shape[1]), in[0].f(), in[1].f(),
                            out[0].f());
+      return;
+    case kDecodeLayer: {
+      // a layer without biases gives tensors of no elements
+      const auto bias = [&](int i) { return in[i].size() > 0 ? in[i].f() : nullptr; };
+      const srcode::DecodeLayerWeights layer{static_cast<int>(in[0].shape[1]), static_cast<int>(in[7].shape[0]),
+                                             static_cast<float>(p[0]), in[1].f(), in[2].f(), in[3].f(), in[4].f(),
+                                             in[5].f(), in[6].f(), in[7].f(), in[8].f(), in[9].f(), bias(10), bias(11),
+                                             bias(12)};
+      const srcode::DecodeLayerState state{shape.heads, shape.kv_heads, shape.d, static_cast<int>(p[5]), in[13].i(),
+                                           in[14].i(), in[15].f(), in[16].f(), in[17].f(), in[18].f()};
+      srcode::DecodeLayer(layer, state, rows_of(in[0]), in[0].f(), out[0].f());
+      return;
+    }
+    case kPickLogProbs:
+      srcode::PickLogProbs(rows_of(in[0]), static_cast<int>(in[0].shape[1]), in[0].f(), in[1].i(), p[0] != 0,
+                           out[0].f());
+      return;
+    case kSampleRows:
+      srcode::SampleRows(rows_of(in[0]), static_cast<int>(in[0].shape[1]), in[0].f(), in[1].f(),
+                         static_cast<float>(p[0]), out[0].f(), out[1].f());
+      return;
+    case kAddLowRank:
+      srcode::AddLowRank(rows_of(in[0]), static_cast<int>(in[0].shape[1]), static_cast<int>(in[1].shape[1]), in[1].f(),
+                         in[2].f(), p[0] != 0, in[0].f());
       return;
   }
 }

@@ -1,6 +1,7 @@
 #include "kernels.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <condition_variable>
 #include <cstring>
@@ -11,69 +12,96 @@
 namespace srcode {
 namespace {
 
-/** Eight floats of any alignment, in whatever registers the processor has (GCC's and Clang's vector extension). */
-typedef float Vector __attribute__((vector_size(32), aligned(4), may_alias));
-constexpr int kLanes = 8;
+/** Floats of any alignment, in whatever registers the processor has (GCC's and Clang's vector extension). */
+typedef float Vector8 __attribute__((vector_size(32), aligned(4), may_alias));
+typedef float Vector16 __attribute__((vector_size(64), aligned(4), may_alias));
+#ifdef __AVX512F__
+typedef Vector16 Vector;
+#else
+typedef Vector8 Vector;
+#endif
+// template arguments lose attributes: the types are passed by these
+struct Lanes8 {
+  typedef Vector8 V;
+};
+struct Lanes16 {
+  typedef Vector16 V;
+};
+#ifdef __AVX512F__
+typedef Lanes16 Widest;
+#else
+typedef Lanes8 Widest;
+#endif
+constexpr int kLanes = sizeof(Vector) / sizeof(float);
 inline Vector Load(const float *p) { return *reinterpret_cast<const Vector *>(p); }
 inline void Store(float *p, Vector v) { *reinterpret_cast<Vector *>(p) = v; }
-inline float Sum(Vector v) { return ((v[0] + v[4]) + (v[1] + v[5])) + ((v[2] + v[6]) + (v[3] + v[7])); }
+inline float Sum(Vector v) {
+  float total[8];
+  for (int i = 0; i < 8; i++) total[i] = kLanes == 16 ? v[i] + v[(i + 8) % kLanes] : v[i];
+  return ((total[0] + total[4]) + (total[1] + total[5])) + ((total[2] + total[6]) + (total[3] + total[7]));
+}
 
-/** Threads that wait for work; never joined, as the process ends with them. */
+/**
+ * Threads that wait for work; never joined, as the process ends with them. A helper watches for the next round for some
+ * microseconds before it sleeps: the steps of a decoding layer follow one another faster than a sleeper wakes.
+ */
 class Pool {
  public:
-  explicit Pool(int helpers) {
+  explicit Pool(int helpers) : helpers_(helpers) {
     for (int i = 0; i < helpers; i++) std::thread([this] { Help(); }).detach();
-    helpers_ = helpers;
   }
   void Run(int count, const std::function<void(int)> &work) {
+    work_ = &work;
+    count_ = count;
+    next_.store(0, std::memory_order_relaxed);
+    busy_.store(helpers_, std::memory_order_relaxed);
     {
       std::lock_guard<std::mutex> lock(mutex_);
-      work_ = &work;
-      count_ = count;
-      next_ = 0;
-      busy_ = helpers_;
-      round_++;
+      round_.fetch_add(1);
     }
-    wake_.notify_all();
+    if (asleep_.load() > 0) wake_.notify_all();
     Drain(work, count);
-    std::unique_lock<std::mutex> lock(mutex_);
-    done_.wait(lock, [this] { return busy_ == 0; });
+    for (int spins = 0; busy_.load(std::memory_order_acquire) > 0; spins++) {
+      if (spins < kSpins) {
+        Pause();
+      } else {
+        std::this_thread::yield();
+      }
+    }
   }
 
  private:
+  static constexpr int kSpins = 2000;
+  static void Pause() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+  }
   void Drain(const std::function<void(int)> &work, int count) {
-    for (;;) {
-      int i;
-      {
-        std::lock_guard<std::mutex> lock(mutex_);
-        if (next_ >= count) return;
-        i = next_++;
-      }
-      work(i);
-    }
+    for (int i; (i = next_.fetch_add(1)) < count;) work(i);
   }
   void Help() {
     int64_t seen = 0;
     for (;;) {
-      const std::function<void(int)> *work;
-      int count;
-      {
+      for (int spins = 0; round_.load() == seen && spins < kSpins; spins++) Pause();
+      if (round_.load() == seen) {
         std::unique_lock<std::mutex> lock(mutex_);
-        wake_.wait(lock, [&] { return round_ != seen; });
-        seen = round_;
-        work = work_;
-        count = count_;
+        asleep_.fetch_add(1);
+        wake_.wait(lock, [&] { return round_.load() != seen; });
+        asleep_.fetch_sub(1);
       }
-      Drain(*work, count);
-      std::lock_guard<std::mutex> lock(mutex_);
-      if (--busy_ == 0) done_.notify_one();
+      seen++;
+      Drain(*work_, count_);
+      busy_.fetch_sub(1, std::memory_order_release);
     }
   }
   std::mutex mutex_;
-  std::condition_variable wake_, done_;
+  std::condition_variable wake_;
   const std::function<void(int)> *work_ = nullptr;
-  int count_ = 0, next_ = 0, busy_ = 0, helpers_ = 0;
-  int64_t round_ = 0;
+  const int helpers_;
+  int count_ = 0;
+  std::atomic<int> next_{0}, busy_{0}, asleep_{0};
+  std::atomic<int64_t> round_{0};
 };
 
 int Threads() {
@@ -131,6 +159,8 @@ void Gemm(int m, int n, int k, const float *a, int64_t a_row, int64_t a_depth, c
   const int whole = n - n % kColumns;
   for (int j = 0; j < whole; j += kColumns) {
     int i = 0;
+    for (; i + 8 <= m; i += 8)
+      Tile<8>(k, a + i * a_row, a_row, a_depth, b + j, b_row, c + i * c_row + j, c_row, accumulate);
     for (; i + 4 <= m; i += 4)
       Tile<4>(k, a + i * a_row, a_row, a_depth, b + j, b_row, c + i * c_row + j, c_row, accumulate);
     for (; i < m; i++)
@@ -161,26 +191,87 @@ inline float Dot(const float *a, const float *b, int n) {
   return total;
 }
 
-/** y[r·n] = x row r · w for kRows rows of x and two rows of w (n apart by one): each loaded once. */
-template <int kRows>
-inline void SkinnyTile(int k, const float *x, const float *w0, const float *w1, float *y, int64_t n) {
-  Vector s0[kRows] = {}, s1[kRows] = {};
-  int p = 0;
-  for (; p + kLanes <= k; p += kLanes) {
-    const Vector a = Load(w0 + p), b = Load(w1 + p);
+/** Rows of weights that `SkinnyTile` takes at once: as many streams as the processor's prefetchers follow. */
+constexpr int kStreams = 8;
+
+/**
+ * yT [kRows, M] = w [kRows, k] · xT [k, M], M the lanes of kParts vectors: a weight is read once and meets all columns.
+ * Rows of w lie one after the other; the rows after these are fetched ahead.
+ */
+template <typename Lanes, int kParts, int kRows>
+inline void SkinnyTile(int k, const float *x, const float *w, float *y) {
+  typedef typename Lanes::V V;
+  constexpr int kWidth = sizeof(V) / sizeof(float);
+  V sums[kRows][kParts] = {};
+  for (int p = 0; p < k; p++) {
+    V v[kParts];
+    for (int h = 0; h < kParts; h++) v[h] = reinterpret_cast<const V *>(x + static_cast<int64_t>(p) * kParts * kWidth)[h];
+    if (p % 16 == 0)
+      for (int r = 0; r < kRows; r++) __builtin_prefetch(w + static_cast<int64_t>(kRows + r) * k + p, 0, 2);
     for (int r = 0; r < kRows; r++) {
-      const Vector v = Load(x + static_cast<int64_t>(r) * k + p);
-      s0[r] += a * v;
-      s1[r] += b * v;
+      const float a = w[static_cast<int64_t>(r) * k + p];
+      for (int h = 0; h < kParts; h++) sums[r][h] += a * v[h];
     }
   }
-  for (int r = 0; r < kRows; r++) {
-    float t0 = Sum(s0[r]), t1 = Sum(s1[r]);
-    const float *row = x + static_cast<int64_t>(r) * k;
-    for (int q = p; q < k; q++) t0 += w0[q] * row[q], t1 += w1[q] * row[q];
-    y[r * n] = t0;
-    y[r * n + 1] = t1;
+  for (int r = 0; r < kRows; r++)
+    for (int h = 0; h < kParts; h++) reinterpret_cast<V *>(y)[r * kParts + h] = sums[r][h];
+}
+
+template <typename Lanes, int kParts>
+void SkinnyRange(int from, int to, int k, const float *x, const float *w, float *y) {
+  constexpr int kWidth = kParts * sizeof(typename Lanes::V) / sizeof(float);
+  int o = from;
+  for (; o + kStreams <= to; o += kStreams)
+    SkinnyTile<Lanes, kParts, kStreams>(k, x, w + static_cast<int64_t>(o) * k, y + static_cast<int64_t>(o) * kWidth);
+  for (; o < to; o++) SkinnyTile<Lanes, kParts, 1>(k, x, w + static_cast<int64_t>(o) * k, y + static_cast<int64_t>(o) * kWidth);
+}
+
+/** y [to − from] = w · x for one column: four rows at a time, fetched ahead. */
+void SkinnyVector(int from, int to, int k, const float *x, const float *w, float *y) {
+  int o = from;
+  for (; o + 4 <= to; o += 4) {
+    const float *row = w + static_cast<int64_t>(o) * k;
+    Vector sums[4][2] = {};
+    int p = 0;
+    for (; p + 2 * kLanes <= k; p += 2 * kLanes) {
+      const Vector x0 = Load(x + p), x1 = Load(x + p + kLanes);
+      for (int r = 0; r < 4; r++) {
+        const float *at = row + static_cast<int64_t>(r) * k + p;
+        for (int line = 0; line < 2 * kLanes; line += 16) __builtin_prefetch(at + 4 * static_cast<int64_t>(k) + line, 0, 2);
+        sums[r][0] += Load(at) * x0;
+        sums[r][1] += Load(at + kLanes) * x1;
+      }
+    }
+    for (int r = 0; r < 4; r++) {
+      float total = Sum(sums[r][0] + sums[r][1]);
+      for (int q = p; q < k; q++) total += row[static_cast<int64_t>(r) * k + q] * x[q];
+      y[o + r] = total;
+    }
   }
+  for (; o < to; o++) y[o] = Dot(x, w + static_cast<int64_t>(o) * k, k);
+}
+
+/** Columns that `SkinnyColumns` works on for m rows of x: 1, 8, 16 or 32. */
+int PaddedRows(int m) { return m == 1 ? 1 : m <= 8 ? 8 : m <= 16 ? 16 : 32; }
+
+/** yT [n, M] from row `from` to `to`: w [n, k] · xT [k, M], M of `PaddedRows`. */
+void SkinnyColumns(int columns, int from, int to, int k, const float *x, const float *w, float *y) {
+  switch (columns) {
+    case 1: return SkinnyVector(from, to, k, x, w, y);
+    case 8: return SkinnyRange<Lanes8, 1>(from, to, k, x, w, y);
+    case 16: return SkinnyRange<Widest, 16 / kLanes>(from, to, k, x, w, y);
+    default: return SkinnyRange<Widest, 32 / kLanes>(from, to, k, x, w, y);
+  }
+}
+
+/** Runs work(from, to) over n rows of weights in a few shares on all cores. */
+template <typename Work>
+void InShares(int n, const Work &work) {
+  const int units = (n + 31) / 32, shares = std::min(units, Threads() * 2);
+  ParallelFor(shares, [&](int share) {
+    work(static_cast<int>(static_cast<int64_t>(units) * share / shares) * 32,
+         std::min(n, static_cast<int>(static_cast<int64_t>(units) * (share + 1) / shares) * 32));
+  });
 }
 
 /** Turns a row by one position's angles (`rotate_half`) times `scale`; sign −1 turns back. */
@@ -204,6 +295,17 @@ void Transpose(int n, int d, const float *x, int64_t x_row, float *to) {
     for (int i = 0; i < d; i++) to[static_cast<int64_t>(i) * n + t] = x[t * x_row + i];
 }
 
+/** x [m, k] → [k, columns], the columns from m on zero. */
+void ToColumns(int m, int k, int columns, const float *x, float *to) {
+  for (int p = 0; p < k; p++)
+    for (int i = 0; i < columns; i++) to[static_cast<int64_t>(p) * columns + i] = i < m ? x[static_cast<int64_t>(i) * k + p] : 0;
+}
+
+void FromColumns(int m, int n, int columns, const float *x, float *to) {
+  for (int i = 0; i < m; i++)
+    for (int o = 0; o < n; o++) to[static_cast<int64_t>(i) * n + o] = x[static_cast<int64_t>(o) * columns + i];
+}
+
 float ExpInPlace(float *x, int n, float top) {
   for (int i = 0; i < n; i++) x[i] = Exp(x[i] - top);
   Vector sums = {};
@@ -215,8 +317,17 @@ float ExpInPlace(float *x, int n, float top) {
 }
 
 float MaxOf(const float *x, int n) {
+  int i = 0;
   float top = x[0];
-  for (int i = 1; i < n; i++) top = x[i] > top ? x[i] : top;
+  if (n >= kLanes) {
+    Vector tops = Load(x);
+    for (i = kLanes; i + kLanes <= n; i += kLanes) {
+      const Vector v = Load(x + i);
+      tops = v > tops ? v : tops;
+    }
+    for (int lane = 0; lane < kLanes; lane++) top = std::max(top, tops[lane]);
+  }
+  for (; i < n; i++) top = std::max(top, x[i]);
   return top;
 }
 
@@ -257,14 +368,25 @@ void RmsNorm(int n, int d, const float *x, const float *w, float epsilon, float 
 
 void RmsNormGrad(int n, int d, const float *x, const float *w, const float *inverse, const float *dy, float *dx,
                  float *dw) {
+  constexpr int kSlices = 16;
+  std::vector<float> parts(static_cast<size_t>(kSlices) * d);
+  ParallelFor(kSlices, [&](int slice) {
+    float *part = parts.data() + static_cast<int64_t>(slice) * d;
+    for (int row = static_cast<int64_t>(n) * slice / kSlices; row < static_cast<int64_t>(n) * (slice + 1) / kSlices; row++) {
+      const float *x_row = x + static_cast<int64_t>(row) * d, *g = dy + static_cast<int64_t>(row) * d;
+      float *to = dx + static_cast<int64_t>(row) * d;
+      const float r = inverse[row];
+      for (int i = 0; i < d; i++) {
+        part[i] += g[i] * x_row[i] * r;
+        to[i] = g[i] * w[i];
+      }
+      const float shift = Dot(to, x_row, d) * r * r / d;
+      for (int i = 0; i < d; i++) to[i] = r * (to[i] - x_row[i] * shift);
+    }
+  });
   std::memset(dw, 0, sizeof(float) * d);
-  for (int row = 0; row < n; row++, x += d, dy += d, dx += d) {
-    const float r = inverse[row];
-    for (int i = 0; i < d; i++) dw[i] += dy[i] * x[i] * r;
-    for (int i = 0; i < d; i++) dx[i] = dy[i] * w[i];
-    const float shift = Dot(dx, x, d) * r * r / d;
-    for (int i = 0; i < d; i++) dx[i] = r * (dx[i] - x[i] * shift);
-  }
+  for (int slice = 0; slice < kSlices; slice++)
+    for (int i = 0; i < d; i++) dw[i] += parts[static_cast<int64_t>(slice) * d + i];
 }
 
 void SwiGlu(int64_t n, const float *gate, const float *up, float *y) {
@@ -428,34 +550,137 @@ void CopyRows(int count, int64_t row_size, float *cache, const int32_t *from, co
 }
 
 void SkinnyMatMul(int m, int n, int k, const float *x, const float *w, float *y) {
-  constexpr int kChunk = 64;
-  const int chunks = (n + kChunk - 1) / kChunk;
-  const auto work = [&](int chunk) {
-    const int end = std::min(n, (chunk + 1) * kChunk);
-    for (int o = chunk * kChunk; o < end; o += 2) {
-      const float *w0 = w + static_cast<int64_t>(o) * k;
-      if (o + 1 == end || m == 1) {
-        for (int j = o; j < std::min(end, o + 2); j++)
-          for (int i = 0; i < m; i++)
-            y[static_cast<int64_t>(i) * n + j] = Dot(x + static_cast<int64_t>(i) * k, w + static_cast<int64_t>(j) * k, k);
-        continue;
-      }
-      int i = 0;
-      for (; i + 4 <= m; i += 4)
-        SkinnyTile<4>(k, x + static_cast<int64_t>(i) * k, w0, w0 + k, y + static_cast<int64_t>(i) * n + o, n);
-      for (; i < m; i++)
-        SkinnyTile<1>(k, x + static_cast<int64_t>(i) * k, w0, w0 + k, y + static_cast<int64_t>(i) * n + o, n);
-    }
-  };
-  if (static_cast<int64_t>(n) * k < 1 << 16) {
-    for (int c = 0; c < chunks; c++) work(c);
-  } else {
-    // a few large shares: handing out a share costs a lock
-    const int shares = std::min(chunks, Threads() * 4);
-    ParallelFor(shares, [&](int share) {
-      for (int c = chunks * share / shares; c < chunks * (share + 1) / shares; c++) work(c);
-    });
+  const int columns = PaddedRows(m);
+  if (columns == 1) {
+    InShares(n, [&](int from, int to) { SkinnyVector(from, to, k, x, w, y); });
+    return;
   }
+  std::vector<float> turned(static_cast<size_t>(k) * columns);
+  ToColumns(m, k, columns, x, turned.data());
+  InShares(n, [&](int from, int to) {
+    std::vector<float> part(static_cast<size_t>(kStreams) * columns);
+    for (int o = from; o < to; o += kStreams) {
+      const int rows = std::min(kStreams, to - o);
+      SkinnyColumns(columns, 0, rows, k, turned.data(), w + static_cast<int64_t>(o) * k, part.data());
+      for (int i = 0; i < m; i++)
+        for (int r = 0; r < rows; r++) y[static_cast<int64_t>(i) * n + o + r] = part[r * columns + i];
+    }
+  });
+}
+
+void DecodeLayer(const DecodeLayerWeights &layer, const DecodeLayerState &state, int m, const float *x, float *out) {
+  const int columns = PaddedRows(m), D = layer.hidden, F = layer.inner, d = state.d;
+  const int Q = state.heads * d, K = state.kv_heads * d;
+  std::vector<float> normed(static_cast<size_t>(m) * std::max(D, Q)), inverse(m), in(static_cast<size_t>(std::max(D, Q)) * columns);
+  std::vector<float> turned(static_cast<size_t>(std::max({Q + 2 * K, D, F})) * columns), qkv(static_cast<size_t>(m) * (Q + 2 * K));
+  std::vector<float> sum(static_cast<size_t>(D) * columns), gates(static_cast<size_t>(F) * columns);
+  float *q = qkv.data(), *k = q + static_cast<int64_t>(m) * Q, *v = k + static_cast<int64_t>(m) * K;
+
+  RmsNorm(m, D, x, layer.input_norm, layer.epsilon, normed.data(), inverse.data());
+  ToColumns(m, D, columns, normed.data(), in.data());
+  const struct { const float *w, *bias; float *to; int size, start; } parts[3] = {
+      {layer.q, layer.q_bias, q, Q, 0}, {layer.k, layer.k_bias, k, K, Q}, {layer.v, layer.v_bias, v, K, Q + K}};
+  InShares(Q + 2 * K, [&](int from, int to) {
+    for (const auto &part : parts) {
+      const int first = std::max(from, part.start), last = std::min(to, part.start + part.size);
+      if (first < last)
+        SkinnyColumns(columns, first - part.start, last - part.start, D, in.data(), part.w,
+                      turned.data() + static_cast<int64_t>(part.start) * columns);
+    }
+  });
+  for (const auto &part : parts) {
+    FromColumns(m, part.size, columns, turned.data() + static_cast<int64_t>(part.start) * columns, part.to);
+    if (part.bias)
+      for (int i = 0; i < m; i++)
+        for (int o = 0; o < part.size; o++) part.to[static_cast<int64_t>(i) * part.size + o] += part.bias[o];
+  }
+  float *mixed = normed.data();
+  DecodeAttention(m, state.heads, state.kv_heads, d, q, k, v, state.cache_rows, state.positions, state.cos, state.sin,
+                  state.cache_k, state.cache_v, state.capacity, mixed);
+  ToColumns(m, Q, columns, mixed, in.data());
+  InShares(D, [&](int from, int to) { SkinnyColumns(columns, from, to, Q, in.data(), layer.o, sum.data()); });
+  FromColumns(m, D, columns, sum.data(), out);
+  for (int64_t i = 0; i < static_cast<int64_t>(m) * D; i++) out[i] += x[i];
+
+  RmsNorm(m, D, out, layer.inner_norm, layer.epsilon, normed.data(), inverse.data());
+  ToColumns(m, D, columns, normed.data(), in.data());
+  InShares(F, [&](int from, int to) {
+    SkinnyColumns(columns, from, to, D, in.data(), layer.gate, gates.data());
+    SkinnyColumns(columns, from, to, D, in.data(), layer.up, turned.data());
+    const int64_t at = static_cast<int64_t>(from) * columns, n = static_cast<int64_t>(to - from) * columns;
+    SwiGlu(n, gates.data() + at, turned.data() + at, gates.data() + at);
+  });
+  InShares(D, [&](int from, int to) { SkinnyColumns(columns, from, to, F, gates.data(), layer.down, sum.data()); });
+  for (int i = 0; i < m; i++)
+    for (int o = 0; o < D; o++) out[static_cast<int64_t>(i) * D + o] += sum[static_cast<int64_t>(o) * columns + i];
+}
+
+void PickLogProbs(int n, int size, float *logits, const int32_t *targets, bool gradient, float *log_probs) {
+  ParallelFor(n, [&](int row) {
+    float *x = logits + static_cast<int64_t>(row) * size;
+    const float picked = x[targets[row]], top = MaxOf(x, size), sum = ExpInPlace(x, size, top);
+    log_probs[row] = picked - top - std::log(sum);
+    if (!gradient) return;
+    const float by = -1.0f / sum;
+    for (int i = 0; i < size; i++) x[i] *= by;
+    x[targets[row]] += 1.0f;
+  });
+}
+
+void SampleRows(int rows, int size, const float *logits, const float *draws, float temperature, float *tokens,
+                float *log_probs) {
+  ParallelFor(rows, [&](int row) {
+    constexpr int kRun = 512;
+    const float *x = logits + static_cast<int64_t>(row) * size;
+    const float top = MaxOf(x, size);
+    std::vector<float> weights(x, x + size);
+    std::vector<double> totals;
+    const auto add_up = [&] {
+      double total = 0;
+      totals.clear();
+      for (int at = 0; at < size; at += kRun) {
+        float sum = 0;
+        for (int i = at; i < std::min(size, at + kRun); i++) sum += weights[i];
+        totals.push_back(total += sum);
+      }
+      return total;
+    };
+    ExpInPlace(weights.data(), size, top);
+    double total = add_up();
+    const float log_sum = static_cast<float>(std::log(total));
+    if (temperature != 1) {
+      for (int i = 0; i < size; i++) weights[i] = Exp((x[i] - top) / temperature);
+      total = add_up();
+    }
+    const double target = draws[row] * total;
+    const auto run = std::upper_bound(totals.begin(), totals.end(), target) - totals.begin();
+    const int start = std::min<int>(run, totals.size() - 1) * kRun, end = std::min(size, start + kRun);
+    double reached = start == 0 ? 0 : totals[start / kRun - 1];
+    int token = -1;
+    for (int i = start; i < end; i++) {
+      if (weights[i] <= 0) continue;
+      reached += weights[i];
+      token = i;
+      if (reached > target) break;
+    }
+    if (token < 0) token = static_cast<int>(std::max_element(x, x + size) - x);
+    tokens[row] = static_cast<float>(token);
+    log_probs[row] = x[token] - top - log_sum;
+  });
+}
+
+void AddLowRank(int m, int n, int rank, const float *z, const float *b, bool turned, float *y) {
+  std::vector<float> factor;
+  if (turned) {
+    factor.resize(static_cast<size_t>(rank) * n);
+    Transpose(n, rank, b, rank, factor.data());
+    b = factor.data();
+  }
+  constexpr int kRows = 32;
+  ParallelFor((m + kRows - 1) / kRows, [&](int block) {
+    const int64_t first = static_cast<int64_t>(block) * kRows;
+    Gemm(std::min<int64_t>(kRows, m - first), n, rank, z + first * rank, rank, 1, b, n, y + first * n, n, true);
+  });
 }
 
 }  // namespace srcode

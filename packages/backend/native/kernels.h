@@ -32,8 +32,36 @@ void DecodeAttention(int rows, int heads, int kv_heads, int d, const float *q, c
                      const int32_t *cache_rows, const int32_t *positions, const float *cos, const float *sin,
                      float *cache_k, float *cache_v, int capacity, float *out);
 void CopyRows(int count, int64_t row_size, float *cache, const int32_t *from, const int32_t *to);
-/** y [m, n] = x [m, k] · wᵀ, w [n, k], for few rows: every weight is read once. */
+/** y [m, n] = x [m, k] · wᵀ, w [n, k], for at most 32 rows: every weight is read once. */
 void SkinnyMatMul(int m, int n, int k, const float *x, const float *w, float *y);
+
+/** Weights [out, in] of one decoder layer; biases may be null. */
+struct DecodeLayerWeights {
+  int hidden, inner;
+  float epsilon;
+  const float *input_norm, *q, *k, *v, *o, *inner_norm, *gate, *up, *down, *q_bias, *k_bias, *v_bias;
+};
+struct DecodeLayerState {
+  int heads, kv_heads, d, capacity;
+  const int32_t *cache_rows, *positions;
+  const float *cos, *sin;
+  float *cache_k, *cache_v;
+};
+/** One token of each of at most 32 rows through a whole layer: x [m, hidden] → out, keys and values into the cache. */
+void DecodeLayer(const DecodeLayerWeights &layer, const DecodeLayerState &state, int m, const float *x, float *out);
+
+/**
+ * Log-probabilities of `targets` given logits [n, size], which are overwritten: with `gradient` by what a log-probability
+ * changes with each logit, one-hot − softmax.
+ */
+void PickLogProbs(int n, int size, float *logits, const int32_t *targets, bool gradient, float *log_probs);
+
+/** A token of each row at `temperature` by one uniform draw each, and its log-probability at temperature 1. */
+void SampleRows(int rows, int size, const float *logits, const float *draws, float temperature, float *tokens,
+                float *log_probs);
+
+/** y [m, n] += z [m, rank] · b, b [rank, n] or, `turned`, [n, rank]. */
+void AddLowRank(int m, int n, int rank, const float *z, const float *b, bool turned, float *y);
 
 }  // namespace srcode
 

@@ -4,6 +4,7 @@ import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
 import { bindingFolder, cacheRoot } from './install/cache-folders.js';
 import { readInstallStamp } from './install/install-stamp.js';
+import { kernelsVersion } from './install/pinned.js';
 import { type RunNativeKernel, registerNativeKernels } from './register-native-kernels.js';
 import type { LoadResult } from './types.js';
 
@@ -31,6 +32,9 @@ function findBinding(
       return {
         reason: `built for another processor (${stamp.processor}); run \`srcode backend install\` again`,
       };
+    }
+    if (stamp && stamp.kernels !== kernelsVersion) {
+      return { reason: 'built with kernels of another version; run `srcode backend install` again' };
     }
     if (stamp) return { folder: cached };
     return { reason: 'not installed; run `srcode backend install` for native speed' };
@@ -60,7 +64,8 @@ export async function loadTensorflow(environment: NodeJS.ProcessEnv = process.en
     process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
     const native = require(folder) as NativeModule;
     const device = native.isUsingGpu() ? 'GPU' : 'CPU';
-    if (native.runKernel && device === 'CPU') registerNativeKernels(native.runKernel);
+    const isCurrent = readInstallStamp(folder)?.kernels === kernelsVersion;
+    if (native.runKernel && isCurrent && device === 'CPU') registerNativeKernels(native.runKernel);
     const cuda = readInstallStamp(folder)?.variant === 'cuda' && device === 'CPU';
     return {
       available: true,

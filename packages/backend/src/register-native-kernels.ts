@@ -74,6 +74,28 @@ const fusedKernels: Readonly<Record<string, Definition>> = {
     outputs: ({ q }) => [q!.shape],
   },
   SrcodeCopyRows: { index: 8, inputs: ['cache', 'from', 'to'], outputs: () => [] },
+  SrcodeDecodeLayer: {
+    index: 10,
+    inputs: [
+      ...['x', 'inputNorm', 'q', 'k', 'v', 'o', 'innerNorm', 'gate', 'up', 'down', 'qBias', 'kBias', 'vBias'],
+      ...['cacheRows', 'positions', 'cos', 'sin', 'cacheK', 'cacheV'],
+    ],
+    parameters: ['epsilon', 'length', 'heads', 'kvHeads', 'headDim', 'capacity'],
+    outputs: ({ x }) => [x!.shape],
+  },
+  SrcodePickLogProbs: {
+    index: 11,
+    inputs: ['logits', 'targets'],
+    parameters: ['gradient'],
+    outputs: ({ targets }) => [targets!.shape],
+  },
+  SrcodeSampleRows: {
+    index: 12,
+    inputs: ['logits', 'draws'],
+    parameters: ['temperature'],
+    outputs: ({ draws }) => [draws!.shape, draws!.shape],
+  },
+  SrcodeAddLowRank: { index: 13, inputs: ['y', 'z', 'b'], parameters: ['turned'], outputs: () => [] },
 };
 
 const skinnyMatMul: Definition = {
@@ -83,7 +105,7 @@ const skinnyMatMul: Definition = {
 };
 
 /** Rows up to which reading every weight once beats TensorFlow's product. */
-const maxSkinnyRows = 16;
+const maxSkinnyRows = 32;
 
 function createCaller(run: RunNativeKernel) {
   return (definition: Definition, backend: NodeBackend, inputs: Inputs, attributes: Attributes) => {

@@ -1,7 +1,7 @@
 import { InputError, type Rng, throwIfCancelled } from '@srcode/core';
 import { FullDecodingSession } from './decode/full-session.js';
-import { sampleToken } from './sample-token.js';
-import type { CausalLm, GeneratedSequence, GenerateOptions } from './types.js';
+import { type SampleTokenOptions, sampleToken } from './sample-token.js';
+import type { CausalLm, DecodingSession, GeneratedSequence, GenerateOptions } from './types.js';
 
 /** One sampled token of one prompt's continuation. */
 export interface TokenEvent {
@@ -97,6 +97,23 @@ function acceptToken(
   if (row.tokenIds.length >= row.limit) row.finishReason ??= 'length';
 }
 
+/** A token of each active row, by the session where it can, else from its logits. */
+async function sampleRows(
+  session: DecodingSession,
+  rngs: readonly Rng[],
+  options: SampleTokenOptions,
+): Promise<{ readonly tokenId: number; readonly logProb: number }[]> {
+  const { temperature, topK, topP } = options;
+  if (session.sample && temperature > 0 && topK === 0 && topP === 1) {
+    const sampled = session.sample(temperature, () => rngs.map((rng) => rng.nextFloat()));
+    if (sampled)
+      return rngs.map((_, r) => ({ tokenId: sampled.tokenIds[r]!, logProb: sampled.logProbs[r]! }));
+  }
+  const logits = await session.logits();
+  const vocabSize = logits.length / rngs.length;
+  return rngs.map((rng, r) => sampleToken(logits.subarray(r * vocabSize, (r + 1) * vocabSize), options, rng));
+}
+
 /**
  * Yields every sampled token as it is made and returns the finished continuations, in the order of the prompts.
  *
@@ -124,11 +141,13 @@ export async function* streamGenerate(
   try {
     let active = rows;
     for (;;) {
-      const logits = await session.logits();
-      const vocabSize = logits.length / active.length;
+      const sampled = await sampleRows(
+        session,
+        active.map(({ rng }) => rng),
+        { temperature, topK, topP },
+      );
       for (const [r, row] of active.entries()) {
-        const own = logits.subarray(r * vocabSize, (r + 1) * vocabSize);
-        const { tokenId, logProb } = sampleToken(own, { temperature, topK, topP }, row.rng);
+        const { tokenId, logProb } = sampled[r]!;
         acceptToken(row, tokenId, logProb, options, tail);
         yield { type: 'token', index: row.index, tokenId, logProb, finishReason: row.finishReason };
       }

@@ -138,6 +138,38 @@ export class LlamaModel implements CausalLm {
     return rmsNorm(x, this.#weight('model.norm.weight'), epsilon);
   }
 
+  /** Hidden states after the final norm, [N, D], of one token of each of N rows; `layer` runs layer i: x [N, D] → [N, D]. */
+  runDecodingLayers(
+    ids: Int32Array,
+    layer: (x: tf.Tensor2D, weights: Readonly<Record<string, tf.Tensor>>, index: number) => tf.Tensor2D,
+  ): tf.Tensor2D {
+    const none = tf.zeros([0]);
+    let x = embedTokens(this.#weight('model.embed_tokens.weight'), ids);
+    for (let i = 0; i < this.config.numHiddenLayers; i++) {
+      const of = (name: string) => this.#weight(`model.layers.${i}.${name}.weight`);
+      const bias = (name: string): tf.Tensor =>
+        this.#parameters.get(`model.layers.${i}.self_attn.${name}.bias`) ?? none;
+      const weights = {
+        inputNorm: of('input_layernorm'),
+        q: of('self_attn.q_proj'),
+        k: of('self_attn.k_proj'),
+        v: of('self_attn.v_proj'),
+        o: of('self_attn.o_proj'),
+        innerNorm: of('post_attention_layernorm'),
+        gate: of('mlp.gate_proj'),
+        up: of('mlp.up_proj'),
+        down: of('mlp.down_proj'),
+        qBias: bias('q_proj'),
+        kBias: bias('k_proj'),
+        vBias: bias('v_proj'),
+      };
+      const before = x;
+      x = layer(x, weights, i);
+      before.dispose();
+    }
+    return rmsNorm(x, this.#weight('model.norm.weight'), this.config.rmsNormEps);
+  }
+
   startDecoding(prompts: readonly Int32Array[], maxNewTokens: number): DecodingSession {
     for (const prompt of prompts) this.#checkIds(prompt, prompt.length);
     return hasKernel('SrcodeDecodeAttention')

@@ -59,10 +59,21 @@ export interface CausalLm {
   dispose(): void;
 }
 
+/** One token of each active row and its log-probability in nats at temperature 1. */
+export interface SampledTokens {
+  readonly tokenIds: ArrayLike<number>;
+  readonly logProbs: Float32Array;
+}
+
 /** Sequences being continued token by token, keys and values of what came before kept. */
 export interface DecodingSession {
   /** Logits of the next token, rows × V, of the rows now active. Valid until the next call. */
   logits(): Promise<Float32Array>;
+  /**
+   * Samples where the logits lie, at a temperature above 0 and without truncation, by one draw of [0, 1) per row: the
+   * first token at which the summed probabilities pass it. Undefined where that cannot be done; then `logits` can.
+   */
+  sample?(temperature: number, draw: () => readonly number[]): SampledTokens | undefined;
   /** Goes on with the given active rows (ascending indices), appending one token to each; the others are dropped. */
   advance(rows: readonly number[], tokenIds: ArrayLike<number>): void;
   dispose(): void;

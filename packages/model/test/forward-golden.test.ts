@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type BackendName, selectBackend } from '@srcode/backend';
+import { type BackendName, nativeCacheFolder, readInstallStamp, selectBackend } from '@srcode/backend';
 import { parseModelConfig, type TokenBatch } from '@srcode/model';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -11,7 +11,14 @@ import { loadWeights } from '../src/load-model.js';
 const golden = fileURLToPath(new URL('./golden/forward', import.meta.url));
 const readJson = (...path: string[]): unknown => JSON.parse(readFileSync(join(golden, ...path), 'utf8'));
 
-describe.each(['wasm', 'cpu'] satisfies BackendName[])('against transformers, on %s', (backend) => {
+/** The native backend takes part where it is installed. */
+const backends: readonly BackendName[] = [
+  'wasm',
+  'cpu',
+  ...(readInstallStamp(nativeCacheFolder()) ? (['tensorflow'] as const) : []),
+];
+
+describe.each(backends)('against transformers, on %s', (backend) => {
   beforeAll(async () => {
     await selectBackend({ prefer: backend });
   });

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { type BackendName, selectBackend } from '@srcode/backend';
+import { type BackendName, nativeCacheFolder, readInstallStamp, selectBackend } from '@srcode/backend';
 import { Rng } from '@srcode/core';
 import {
   attachLora,
@@ -48,7 +48,14 @@ function maxDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return Array.from(a, (x, i) => Math.abs(x - b[i]!)).reduce((most, d) => Math.max(most, d), 0);
 }
 
-describe.each(['wasm', 'cpu'] satisfies BackendName[])('against transformers and peft, on %s', (backend) => {
+/** The native backend takes part where it is installed. */
+const backends: readonly BackendName[] = [
+  'wasm',
+  'cpu',
+  ...(readInstallStamp(nativeCacheFolder()) ? (['tensorflow'] as const) : []),
+];
+
+describe.each(backends)('against transformers and peft, on %s', (backend) => {
   it('the model, the adapter, the loss and every gradient agree to 1e-4', async () => {
     await selectBackend({ prefer: backend });
     const model = await loadWeights(join(golden, 'base'), config);

@@ -1,10 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LlamaModel } from '../llama-model.js';
 import { attend, createAttentionLayout } from '../ops/attend.js';
-import { callKernel } from '../ops/kernel-call.js';
+import { callKernel, hasKernel } from '../ops/kernel-call.js';
 import { computeRopeTables } from '../rope-tables.js';
 import { createTokenBatch } from '../token-batch.js';
-import type { DecodingSession } from '../types.js';
+import type { DecodingSession, SampledTokens } from '../types.js';
+
+/** Rows that `SrcodeDecodeLayer` takes. */
+const maxLayerRows = 32;
 
 interface LayerCache {
   /** Rotated keys and values, [rows, KV, capacity, d]. */
@@ -99,6 +102,20 @@ export class FusedDecodingSession implements DecodingSession {
     });
   }
 
+  /** A token of each active row: see `DecodingSession`. Undefined where the backend has no kernel for it. */
+  sample(temperature: number, draw: () => readonly number[]): SampledTokens | undefined {
+    if (!hasKernel('SrcodeSampleRows')) return undefined;
+    const uniform = tf.tensor1d([...draw()], 'float32');
+    const outputs = callKernel(
+      'SrcodeSampleRows',
+      { logits: this.#logits!, draws: uniform },
+      { temperature },
+    );
+    const [tokenIds, logProbs] = outputs.map((x) => x.dataSync() as Float32Array);
+    tf.dispose([uniform, ...outputs]);
+    return { tokenIds: tokenIds!, logProbs: logProbs! };
+  }
+
   async logits(): Promise<Float32Array> {
     return this.#logits!.dataSync() as Float32Array;
   }
@@ -106,7 +123,8 @@ export class FusedDecodingSession implements DecodingSession {
   advance(rows: readonly number[], tokenIds: ArrayLike<number>): void {
     this.#cacheRows = rows.map((row) => this.#cacheRows[row]!);
     this.#positions = rows.map((row) => this.#positions[row]!);
-    const { numAttentionHeads, numKeyValueHeads, headDim } = this.#model.config;
+    const { config } = this.#model;
+    const { numAttentionHeads, numKeyValueHeads, headDim } = config;
     const attributes = {
       heads: numAttentionHeads,
       kvHeads: numKeyValueHeads,
@@ -116,7 +134,21 @@ export class FusedDecodingSession implements DecodingSession {
     const next = tf.tidy(() => {
       const cacheRows = tf.tensor1d(this.#cacheRows, 'int32');
       const positions = tf.tensor1d(this.#positions, 'int32');
-      const hidden = this.#model.runLayers(Int32Array.from(tokenIds), (q, k, v, layer) => {
+      const ids = Int32Array.from(tokenIds);
+      if (hasKernel('SrcodeDecodeLayer') && ids.length <= maxLayerRows && !this.#model.adapters) {
+        const epsilon = config.rmsNormEps;
+        const hidden = this.#model.runDecodingLayers(ids, (x, weights, layer) => {
+          const { k: cacheK, v: cacheV } = this.#caches[layer]!;
+          const own = { x, cacheRows, positions, cos: this.#cos, sin: this.#sin, cacheK, cacheV };
+          return callKernel(
+            'SrcodeDecodeLayer',
+            { ...own, ...weights },
+            { ...attributes, epsilon },
+          )[0] as tf.Tensor2D;
+        });
+        return this.#model.logits(hidden);
+      }
+      const hidden = this.#model.runLayers(ids, (q, k, v, layer) => {
         const { k: cacheK, v: cacheV } = this.#caches[layer]!;
         const inputs = { q, k, v, cacheRows, positions, cos: this.#cos, sin: this.#sin, cacheK, cacheV };
         return callKernel('SrcodeDecodeAttention', inputs, attributes)[0] as tf.Tensor2D;

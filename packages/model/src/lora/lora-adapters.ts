@@ -1,6 +1,7 @@
 import type { Rng } from '@srcode/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { LinearAdapters } from '../llama-model.js';
+import { isComputingGradients } from '../ops/kernel-call.js';
 import { adaptedLinear, frozenLinear } from './adapted-linear.js';
 
 /** The linear layers of a block that can be adapted. */
@@ -89,10 +90,4 @@ export class LoraAdapters implements LinearAdapters {
   dispose(): void {
     for (const { a, b } of this.pairs.values()) tf.dispose([a, b]);
   }
-}
-
-/** True inside `tf.grads` and its relatives: when a forward pass is training. */
-function isComputingGradients(): boolean {
-  const { state } = tf.engine() as unknown as { readonly state: { readonly gradientDepth: number } };
-  return state.gradientDepth > 0;
 }

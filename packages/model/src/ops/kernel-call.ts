@@ -16,3 +16,9 @@ export function callKernel(
 }
 
 export type Save = (tensors: tf.Tensor[]) => void;
+
+/** True inside `tf.grads` and its relatives: when a forward pass is training. */
+export function isComputingGradients(): boolean {
+  const { state } = tf.engine() as unknown as { readonly state: { readonly gradientDepth: number } };
+  return state.gradientDepth > 0;
+}

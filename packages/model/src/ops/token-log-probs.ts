@@ -1,25 +1,59 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { callKernel, hasKernel, type Save } from './kernel-call.js';
+import { callKernel, hasKernel, isComputingGradients, type Save } from './kernel-call.js';
 
-/** 2^22 logits (16 MiB) at a time: large enough for full-speed products, small beside the model. */
-const maxChunkLogits = 1 << 22;
+/**
+ * 2^22 logits (16 MiB) at a time, small beside the model; 2^24 where kernels work on them in place, so that a chunk is
+ * the only copy: products of more rows are faster.
+ */
+const maxChunkLogits = () => (hasKernel('SrcodePickLogProbs') ? 1 << 24 : 1 << 22);
 
-/** [start, count] of the row chunks of [rows, vocabSize] logits. */
+/** [start, count] of the row chunks, of about one size, of [rows, vocabSize] logits. */
 function listChunks(rows: number, vocabSize: number): [start: number, count: number][] {
-  const size = Math.max(1, Math.floor(maxChunkLogits / vocabSize));
+  const most = Math.max(1, Math.floor(maxChunkLogits() / vocabSize));
+  const size = Math.ceil(rows / Math.ceil(rows / most));
   const chunks: [number, number][] = [];
   for (let start = 0; start < rows; start += size) chunks.push([start, Math.min(size, rows - start)]);
   return chunks;
 }
 
-/** Log-probabilities [n] of `targets` [n] given `logits` [n, V]. */
+/** Log-probabilities [n] of `targets` [n] given `logits` [n, V], whose values may be lost. */
 function pickLogProbs(logits: tf.Tensor2D, targets: tf.Tensor1D): tf.Tensor1D {
+  if (hasKernel('SrcodePickLogProbs'))
+    return callKernel('SrcodePickLogProbs', { logits, targets }, { gradient: 0 })[0] as tf.Tensor1D;
   const [count, vocabSize] = logits.shape;
   const flatIndex = tf.add(tf.mul(tf.range(0, count, 1, 'int32'), vocabSize), targets);
   const picked = tf.gather(tf.reshape(logits, [count * vocabSize]), tf.cast(flatIndex, 'int32'));
   const max = tf.max(logits, 1, true);
   const logSum = tf.log(tf.sum(tf.exp(tf.sub(logits, max)), 1));
   return tf.sub(tf.sub(picked, tf.squeeze(max, [1])), logSum) as tf.Tensor1D;
+}
+
+/** ∂ log-probability / ∂ logits, one-hot − softmax [n, V]. */
+function logitGradient(logits: tf.Tensor2D, targets: tf.Tensor1D): tf.Tensor2D {
+  if (hasKernel('SrcodePickLogProbs')) {
+    callKernel('SrcodePickLogProbs', { logits, targets }, { gradient: 1 });
+    return logits;
+  }
+  const oneHot = tf.cast(tf.oneHot(targets, logits.shape[1]), 'float32');
+  return tf.sub(oneHot, tf.softmax(logits)) as tf.Tensor2D;
+}
+
+/**
+ * The log-probabilities [N] and their gradient by `hidden` [N, D] in one pass over the logits: for a frozen weight that
+ * is all the backward pass needs, as each log-probability depends on its own row alone.
+ */
+function forwardWithGradient(hidden: tf.Tensor2D, weight: tf.Tensor2D, targets: tf.Tensor1D): tf.Tensor[] {
+  const [rows, size] = hidden.shape;
+  const parts = listChunks(rows, weight.shape[0]).map(([start, count]) =>
+    tf.tidy(() => {
+      const h = tf.slice(hidden, [start, 0], [count, size]);
+      const logits = tf.matMul(h, weight, false, true) as tf.Tensor2D;
+      const inputs = { logits, targets: tf.slice(targets, start, count) };
+      const [logProbs] = callKernel('SrcodePickLogProbs', inputs, { gradient: 1 });
+      return [logProbs!, tf.matMul(logits, weight)] as const;
+    }),
+  );
+  return [tf.concat(parts.map(([logProbs]) => logProbs)), tf.concat(parts.map(([, gradient]) => gradient!))];
 }
 
 /** The log-probabilities, and what the backward pass wants kept besides the inputs. */
@@ -48,12 +82,12 @@ function backward(dy: tf.Tensor1D, saved: readonly tf.Tensor[], withWeight: bool
   for (const [start, count] of listChunks(rows, vocabSize)) {
     const [part, partWeight] = tf.tidy(() => {
       const h = tf.slice(hidden, [start, 0], [count, size]);
-      const probabilities = tf.softmax(tf.matMul(h, weight, false, true));
-      const oneHot = tf.cast(tf.oneHot(tf.slice(targets, start, count), vocabSize), 'float32');
+      const logits = tf.matMul(h, weight, false, true) as tf.Tensor2D;
+      const dLogits = logitGradient(logits, tf.slice(targets, start, count));
       const scale = tf.reshape(tf.slice(dy, start, count), [count, 1]);
-      const dLogits = tf.mul(tf.sub(oneHot, probabilities), scale) as tf.Tensor2D;
-      const dW = withWeight ? tf.matMul(dLogits, h, true, false) : undefined;
-      return [tf.matMul(dLogits, weight), dW] as [tf.Tensor2D, tf.Tensor2D | undefined];
+      // dy belongs to whole rows: on the narrow side it costs less than on the logits
+      const dW = withWeight ? tf.matMul(dLogits, tf.mul(h, scale), true, false) : undefined;
+      return [tf.mul(tf.matMul(dLogits, weight), scale), dW] as [tf.Tensor2D, tf.Tensor2D | undefined];
     });
     dHidden.push(part);
     if (!partWeight) continue;
@@ -67,8 +101,9 @@ function backward(dy: tf.Tensor1D, saved: readonly tf.Tensor[], withWeight: bool
 /**
  * log softmax(hidden · weightᵀ)[target]: hidden [N, D], weight [V, D], targets [N] int32 → [N] float32, nats.
  *
- * Row chunks keep the logits to 16 MiB whatever N · V is; the gradient computes them again. With `weightTrainable`
- * false the weight takes no part in the gradient at all. Caller disposes.
+ * Row chunks keep the logits to 16 (native: 64) MiB whatever N · V is; the gradient computes them again. With
+ * `weightTrainable` false the weight takes no part in the gradient at all, and native kernels form the gradient in the
+ * forward pass. Caller disposes.
  */
 export function tokenLogProbs(
   hidden: tf.Tensor2D,
@@ -80,6 +115,13 @@ export function tokenLogProbs(
   const inputs = weightTrainable ? [hidden, weight] : [hidden];
   return tf.customGrad((...args: unknown[]) => {
     const [hidden, save] = [args[0] as tf.Tensor2D, args.at(-1) as Save];
+    if (!weightTrainable && hasKernel('SrcodePickLogProbs') && isComputingGradients()) {
+      const [value, gradient] = forwardWithGradient(hidden, weight, targets);
+      save([gradient!]);
+      const gradFunc = (dy: tf.Tensor, [gradient]: tf.Tensor[]) =>
+        tf.mul(gradient!, tf.reshape(dy, [hidden.shape[0], 1]));
+      return { value: value!, gradFunc };
+    }
     const [value, ...kept] = forward(hidden, weight, targets);
     save([hidden, weight, targets, ...kept]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) =>
