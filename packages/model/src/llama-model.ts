@@ -2,9 +2,15 @@ import { InputError } from '@srcode/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { ComposedDecodingSession } from './decode/composed-session.js';
 import { FusedDecodingSession } from './decode/fused-session.js';
-import { attend, createAttentionLayout } from './ops/attend.js';
+import { type AttentionLayout, attend, createAttentionLayout } from './ops/attend.js';
+import {
+  type DecoderLayer,
+  decoderLayer,
+  hasDecoderLayer,
+  type LowRankFactors,
+} from './ops/decoder-layer.js';
 import { embedTokens } from './ops/embed-tokens.js';
-import { hasKernel } from './ops/kernel-call.js';
+import { hasKernel, isComputingGradients } from './ops/kernel-call.js';
 import { rmsNorm } from './ops/rms-norm.js';
 import { swiGlu } from './ops/swi-glu.js';
 import { tokenLogProbs } from './ops/token-log-probs.js';
@@ -21,6 +27,11 @@ export interface LinearAdapters {
   parameters(): ReadonlyMap<string, tf.Variable>;
   /** x·Wᵀ of the layer `name` with its addition, without bias: x [N, in], W [out, in] → [N, out]. */
   linear(x: tf.Tensor2D, weight: tf.Tensor2D, name: string): tf.Tensor2D;
+  /**
+   * The same additions as factors of the layer `name` (`null`: it has none), for passes that fuse what they do with
+   * them; undefined when this pass must go through `linear`.
+   */
+  factors(name: string): LowRankFactors | null | undefined;
   dispose(): void;
 }
 
@@ -111,9 +122,44 @@ export class LlamaModel implements CausalLm {
     this.#checkIds(batch.ids, batch.length);
     return tf.tidy(() => {
       const layout = createAttentionLayout(this.config, batch);
-      const hidden = this.runLayers(batch.ids, (q, k, v) => attend(q, k, v, layout));
+      const hidden =
+        this.#runFusedLayers(batch.ids, layout) ??
+        this.runLayers(batch.ids, (q, k, v) => attend(q, k, v, layout));
       return tf.reshape(hidden, [batch.batchSize, batch.length, this.config.hiddenSize]) as tf.Tensor3D;
     });
+  }
+
+  /** As `runLayers`, each layer in one piece; undefined where the backend or the adapters do not allow it. */
+  #runFusedLayers(ids: Int32Array, layout: AttentionLayout): tf.Tensor2D | undefined {
+    const adapters = this.#adapters;
+    if (!hasDecoderLayer() || ids.length === 0) return undefined;
+    if (adapters && adapters.factors('model.layers.0.self_attn.q_proj') === undefined) return undefined;
+    const isTraining = isComputingGradients();
+    let x = embedTokens(this.#weight('model.embed_tokens.weight'), ids); // [N, D]
+    for (let i = 0; i < this.config.numHiddenLayers; i++) {
+      const linear = (name: string) => ({
+        weight: this.#weight<tf.Rank.R2>(`model.layers.${i}.${name}.weight`),
+        bias: this.#parameters.get(`model.layers.${i}.${name}.bias`) as tf.Tensor1D | undefined,
+        factors: adapters?.factors(`model.layers.${i}.${name}`) ?? undefined,
+      });
+      const layer: DecoderLayer = {
+        inputNorm: this.#weight(`model.layers.${i}.input_layernorm.weight`),
+        innerNorm: this.#weight(`model.layers.${i}.post_attention_layernorm.weight`),
+        epsilon: this.config.rmsNormEps,
+        frozen: adapters !== undefined,
+        q: linear('self_attn.q_proj'),
+        k: linear('self_attn.k_proj'),
+        v: linear('self_attn.v_proj'),
+        o: linear('self_attn.o_proj'),
+        gate: linear('mlp.gate_proj'),
+        up: linear('mlp.up_proj'),
+        down: linear('mlp.down_proj'),
+      };
+      const before = x;
+      x = decoderLayer(x, layer, layout);
+      if (!isTraining) before.dispose();
+    }
+    return rmsNorm(x, this.#weight('model.norm.weight'), this.config.rmsNormEps);
   }
 
   /**

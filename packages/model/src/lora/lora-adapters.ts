@@ -1,6 +1,7 @@
 import type { Rng } from '@srcode/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { LinearAdapters } from '../llama-model.js';
+import type { LowRankFactors } from '../ops/decoder-layer.js';
 import { isComputingGradients } from '../ops/kernel-call.js';
 import { adaptedLinear, frozenLinear } from './adapted-linear.js';
 
@@ -68,6 +69,17 @@ export class LoraAdapters implements LinearAdapters {
     if (!pair) return frozenLinear(x, weight);
     const training = this.settings.dropout > 0 && isComputingGradients();
     return adaptedLinear(x, weight, pair, this.scale, training ? this.#dropoutMask(x) : undefined);
+  }
+
+  factors(name: string): LowRankFactors | null | undefined {
+    if (this.settings.dropout > 0 && isComputingGradients()) return undefined;
+    const pair = this.pairs.get(name);
+    if (!pair) return null;
+    return {
+      a: pair.a as unknown as tf.Tensor2D,
+      b: pair.b as unknown as tf.Tensor2D,
+      scale: this.scale,
+    };
   }
 
   /** Factors of inverted dropout: 0, or 1 / (1 − dropout). */
