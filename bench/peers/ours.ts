@@ -87,10 +87,16 @@ async function profiled(order: Order): Promise<unknown> {
 
 for await (const line of createInterface({ input: process.stdin })) {
   const order = JSON.parse(line) as Order;
+  const before = process.cpuUsage();
   const result = order.profile
     ? await profiled(order)
     : order.work === 'generate'
       ? await generateOnce(order)
       : trainStep(order);
-  answer({ ...(result as object), peakBytes: process.resourceUsage().maxRSS * 1024 });
+  const { user, system } = process.cpuUsage(before);
+  answer({
+    ...(result as object),
+    cpuSeconds: (user + system) / 1e6,
+    peakBytes: process.resourceUsage().maxRSS * 1024,
+  });
 }

@@ -85,9 +85,10 @@ def generate(ids, count):
 print(json.dumps({"ready": True, "seconds": loaded}), flush=True)
 for line in sys.stdin:
     order = json.loads(line)
+    spent = time.process_time()
     if order["work"] == "generate":
         seconds, more = generate(order["ids"], order["newTokens"])
     else:
         seconds, more = train(order["work"], order["ids"])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"seconds": seconds, "peakBytes": peak, **more}), flush=True)
+    print(json.dumps({"seconds": seconds, "cpuSeconds": time.process_time() - spent, "peakBytes": peak, **more}), flush=True)

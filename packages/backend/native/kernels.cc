@@ -683,4 +683,16 @@ void AddLowRank(int m, int n, int rank, const float *z, const float *b, bool tur
   });
 }
 
+void AdamW(const AdamWStep &step, int64_t n, const float *value, const float *gradient, const float *first,
+           const float *second, float *new_value, float *new_first, float *new_second) {
+  const AdamWStep s = step;
+  for (int64_t i = 0; i < n; i++) {
+    const float g = gradient[i] * s.scale;
+    const float m = first[i] * s.beta1 + g * (1 - s.beta1), v = second[i] * s.beta2 + g * g * (1 - s.beta2);
+    new_first[i] = m;
+    new_second[i] = v;
+    new_value[i] = value[i] * s.keep - s.rate * m / (std::sqrt(v) + s.epsilon);
+  }
+}
+
 }  // namespace srcode

@@ -63,6 +63,13 @@ void SampleRows(int rows, int size, const float *logits, const float *draws, flo
 /** y [m, n] += z [m, rank] · b, b [rank, n] or, `turned`, [n, rank]. */
 void AddLowRank(int m, int n, int rank, const float *z, const float *b, bool turned, float *y);
 
+/** One step of AdamW over n numbers (Loshchilov & Hutter 2019, alg. 2), the bias corrections folded into rate and epsilon. */
+struct AdamWStep {
+  float beta1, beta2, rate, epsilon, keep, scale;
+};
+void AdamW(const AdamWStep &step, int64_t n, const float *value, const float *gradient, const float *first,
+           const float *second, float *new_value, float *new_first, float *new_second);
+
 }  // namespace srcode
 
 #endif  // SRCODE_KERNELS_H_

@@ -96,6 +96,12 @@ const fusedKernels: Readonly<Record<string, Definition>> = {
     outputs: ({ draws }) => [draws!.shape, draws!.shape],
   },
   SrcodeAddLowRank: { index: 13, inputs: ['y', 'z', 'b'], parameters: ['turned'], outputs: () => [] },
+  SrcodeAdamW: {
+    index: 14,
+    inputs: ['value', 'gradient', 'first', 'second'],
+    parameters: ['beta1', 'beta2', 'rate', 'epsilon', 'keep', 'scale'],
+    outputs: ({ value }) => [value!.shape, value!.shape, value!.shape],
+  },
 };
 
 const skinnyMatMul: Definition = {

@@ -44,7 +44,10 @@ function listTrained(layer: DecoderLayer): tf.Tensor[] {
 }
 
 /** x·Wᵀ with addition and bias, and what the addition's gradient wants kept: z = scale·x·aᵀ [N, r]. */
-function runLinear(x: tf.Tensor2D, { weight, bias, factors }: DecoderLinear): [y: tf.Tensor2D, z: tf.Tensor2D | undefined] {
+function runLinear(
+  x: tf.Tensor2D,
+  { weight, bias, factors }: DecoderLinear,
+): [y: tf.Tensor2D, z: tf.Tensor2D | undefined] {
   const y = tf.matMul(x, weight, false, true);
   const z = factors && (tf.mul(tf.matMul(x, factors.a, false, true), factors.scale) as tf.Tensor2D);
   // in place: nobody else has seen y yet
