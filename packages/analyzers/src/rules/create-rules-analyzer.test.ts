@@ -1,3 +1,4 @@
+import { ParseTimeoutError } from '@srcode/code';
 import { InputError } from '@srcode/core';
 import { instantiateScenario, scenarioFamilies } from '@srcode/dataset';
 import fc from 'fast-check';
@@ -96,6 +97,19 @@ describe('the analyzer', () => {
     );
     const deep = `int f(int a) { return ${'('.repeat(20_000)}a${')'.repeat(20_000)}; }`;
     await expect(analyzer.analyze([{ code: deep, language: 'c' }])).resolves.toHaveLength(1);
+  });
+
+  it.each(['*', '&', '!', '-', '~', '(int)', 'a[', 'a(', 'a->', 'sizeof ', '++'])(
+    'survives %s repeated beyond the depth that it reads',
+    async (unit) => {
+      const code = `int f(int *a) { *a = 1; return ${unit.repeat(5_000)}a; }`;
+      await expect(analyzer.analyze([{ code, language: 'c' }])).resolves.toHaveLength(1);
+    },
+  );
+
+  it('says so when a source is made to hold up the parser, and does not call it clean', async () => {
+    const code = `int f(void) { return ${'a<b>::'.repeat(10_000)}`;
+    await expect(analyzer.analyze([{ code, language: 'cpp' }])).rejects.toThrow(ParseTimeoutError);
   });
 
   it('refuses a source that is no function any more', async () => {

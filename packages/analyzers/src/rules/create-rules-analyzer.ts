@@ -80,7 +80,8 @@ function findIn(source: string, rules: readonly Rule[]): Finding[] {
  * The embedded analyzer: tree-sitter rules over single functions, no tool to install, always available.
  *
  * It sees one function at a time, follows no calls and no pointers between variables, and takes any earlier comparison
- * of a value for a check of it, whatever the branch. Throws `InputError` for an unknown rule id or a source over 1 MiB.
+ * of a value for a check of it, whatever the branch. Throws `InputError` for an unknown rule id or a source over 1 MiB,
+ * and `ParseTimeoutError` of `@srcode/code` for one that the parser cannot get through: no findings would be praise.
  */
 export function createRulesAnalyzer(options: RulesAnalyzerOptions = {}): Analyzer {
   const known = new Set(allRules.map((rule) => rule.id));

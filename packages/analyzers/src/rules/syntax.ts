@@ -58,7 +58,7 @@ function copyNode(native: SyntaxNode, parent: Node | null, source: string): Muta
   };
 }
 
-/** The tree of C or C++ text, copied. Throws `ParserUnavailableError` of `@srcode/code`. */
+/** The tree of C or C++ text, copied. Throws `ParserUnavailableError` and `ParseTimeoutError` of `@srcode/code`. */
 export function parseSyntax(source: string): Node {
   const native = parseTree(source).rootNode;
   const root = copyNode(native, null, source);
@@ -128,8 +128,9 @@ export function pathOf(node: Node): string | null {
   if (inner.type === 'identifier') return inner.text;
   if (inner.type === 'field_expression') return compact(inner);
   if (inner.type === 'pointer_expression' && inner.operator === '*') {
-    const below = pathOf(inner.fields.argument ?? inner);
-    return below === null || inner.fields.argument === undefined ? null : `*${below}`;
+    // No argument where the tree was cut, see `maxDepth`.
+    const below = inner.fields.argument ? pathOf(inner.fields.argument) : null;
+    return below === null ? null : `*${below}`;
   }
   return null;
 }
