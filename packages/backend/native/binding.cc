@@ -57,11 +57,11 @@ bool TypedArray(napi_env env, napi_value value, napi_typedarray_type wanted, voi
 
 enum Kernel {
   kRmsNorm, kRmsNormGrad, kSwiGlu, kSwiGluGrad, kAttention, kAttentionGrad, kFillCache, kDecodeAttention, kCopyRows,
-  kSkinnyMatMul, kDecodeLayer, kPickLogProbs, kSampleRows, kAddLowRank, kAdamW, kKernelCount
+  kSkinnyMatMul, kDecodeLayer, kPickLogProbs, kSampleRows, kAddLowRank, kAdamW, kTileMatMul, kKernelCount
 };
 /** Inputs and outputs of each kernel. */
 const int kArity[kKernelCount][2] = {{2, 2}, {4, 2}, {2, 1}, {3, 2}, {7, 2}, {10, 3}, {9, 0}, {9, 1}, {3, 0}, {2, 1},
-                                     {19, 1}, {2, 1}, {2, 2}, {3, 0}, {4, 3}};
+                                     {19, 1}, {2, 1}, {2, 2}, {3, 0}, {4, 3}, {2, 1}};
 
 /** Runs work(first, count) over n items, in slices on all cores when each has `cost` numbers and they are many. */
 template <typename Work>
@@ -150,6 +150,12 @@ void Run(int kernel, const std::vector<Tensor> &in, const std::vector<Tensor> &o
       srcode::AddLowRank(rows_of(in[0]), static_cast<int>(in[0].shape[1]), static_cast<int>(in[1].shape[1]), in[1].f(),
                          in[2].f(), p[0] != 0, in[0].f());
       return;
+    case kTileMatMul: {
+      const bool a_turned = p[0] != 0, b_turned = p[1] != 0;
+      srcode::TileMatMul(static_cast<int>(in[0].shape[a_turned]), static_cast<int>(in[1].shape[!b_turned]),
+                         static_cast<int>(in[0].shape[!a_turned]), in[0].f(), a_turned, in[1].f(), b_turned, out[0].f());
+      return;
+    }
     case kAdamW: {
       const srcode::AdamWStep step{static_cast<float>(p[0]), static_cast<float>(p[1]), static_cast<float>(p[2]),
                                    static_cast<float>(p[3]), static_cast<float>(p[4]), static_cast<float>(p[5])};
@@ -223,5 +229,8 @@ NAPI_MODULE_INIT() {
   napi_value function;
   if (napi_create_function(env, "runKernel", NAPI_AUTO_LENGTH, RunKernel, nullptr, &function) == napi_ok)
     napi_set_named_property(env, exports, "runKernel", function);
+  napi_value has_tiles;
+  if (napi_get_boolean(env, srcode::HasTiles(), &has_tiles) == napi_ok)
+    napi_set_named_property(env, exports, "hasTiles", has_tiles);
   return result ? result : exports;
 }

@@ -18,6 +18,8 @@ interface NativeModule {
   readonly isUsingGpu: () => boolean;
   /** Absent in a binding that was built without our kernels. */
   readonly runKernel?: RunNativeKernel;
+  /** True when the processor's matrix unit can be used. */
+  readonly hasTiles?: boolean;
 }
 
 /** A folder with a built binding, or why there is none. */
@@ -65,7 +67,8 @@ export async function loadTensorflow(environment: NodeJS.ProcessEnv = process.en
     const native = require(folder) as NativeModule;
     const device = native.isUsingGpu() ? 'GPU' : 'CPU';
     const isCurrent = readInstallStamp(folder)?.kernels === kernelsVersion;
-    if (native.runKernel && isCurrent && device === 'CPU') registerNativeKernels(native.runKernel);
+    if (native.runKernel && isCurrent && device === 'CPU')
+      registerNativeKernels(native.runKernel, native.hasTiles);
     const cuda = readInstallStamp(folder)?.variant === 'cuda' && device === 'CPU';
     return {
       available: true,

@@ -56,3 +56,106 @@ describe.runIf(installed)('native kernels', () => {
     });
   });
 });
+
+describe.runIf(installed)('native products and updates', () => {
+  it('are as exact as float32 for large matrices, turned or not, whatever unit computes them', async () => {
+    await selectBackend({ prefer: 'tensorflow' });
+    for (const [m, n, k] of [
+      [64, 64, 64],
+      [49, 50, 51],
+      [512, 48, 600],
+      [97, 131, 1200],
+    ] as const) {
+      for (let turns = 0; turns < 4; turns++) {
+        const [turnA, turnB] = [(turns & 1) === 1, turns > 1];
+        const a = Float32Array.from({ length: m * k }, (_, i) => Math.sin(i * 1.7) * 10 ** ((i % 7) - 3));
+        const b = Float32Array.from({ length: n * k }, (_, i) => Math.cos(i * 1.3) * 10 ** ((i % 5) - 2));
+        const got = tf.tidy(() => {
+          const left = tf.tensor2d(a, turnA ? [k, m] : [m, k]);
+          return tf.matMul(left, tf.tensor2d(b, turnB ? [n, k] : [k, n]), turnA, turnB).dataSync();
+        });
+        let worst = 0;
+        for (let i = 0; i < m; i += 7) {
+          for (let j = 0; j < n; j += 5) {
+            let [want, size] = [0, 0];
+            for (let p = 0; p < k; p++) {
+              const term = a[turnA ? p * m + i : i * k + p]! * b[turnB ? j * k + p : p * n + j]!;
+              want += term;
+              size += Math.abs(term);
+            }
+            worst = Math.max(worst, Math.abs(got[i * n + j]! - want) / size);
+          }
+        }
+        // 2^-24 is half a unit in float32's last place; sums of k terms round at every step
+        expect(worst).toBeLessThan(2 ** -24 * Math.sqrt(k));
+      }
+    }
+  });
+
+  it('update like AdamW op by op, add low-rank products, and pick log-probabilities with their gradient', async () => {
+    await selectBackend({ prefer: 'tensorflow' });
+    const run = (name: string, inputs: Record<string, tf.Tensor>, attributes: Record<string, number> = {}) =>
+      [tf.engine().runKernel(name, inputs, attributes) as tf.Tensor | tf.Tensor[]].flat();
+    const worst = (a: tf.Tensor, b: tf.Tensor) => tf.max(tf.abs(tf.sub(a, b))).dataSync()[0]!;
+    tf.tidy(() => {
+      const [value, gradient, first] = [0, 1, 2].map(() => tf.randomNormal([300, 170])) as [
+        tf.Tensor2D,
+        tf.Tensor2D,
+        tf.Tensor2D,
+      ];
+      const second = tf.square(tf.randomNormal([300, 170]));
+      const attributes = { beta1: 0.9, beta2: 0.95, rate: 0.01, epsilon: 1e-6, keep: 0.999, scale: 0.5 };
+      const updated = run('SrcodeAdamW', { value, gradient, first, second }, attributes);
+      const g = tf.mul(gradient, 0.5);
+      const m = tf.add(tf.mul(first, 0.9), tf.mul(g, 0.1));
+      const v = tf.add(tf.mul(second, 0.95), tf.mul(tf.square(g), 0.05));
+      const moved = tf.sub(tf.mul(value, 0.999), tf.mul(tf.div(m, tf.add(tf.sqrt(v), 1e-6)), 0.01));
+      [moved, m, v].forEach((want, i) => {
+        expect(worst(updated[i]!, want)).toBeLessThan(1e-5);
+      });
+
+      const [z, b] = [tf.randomNormal([70, 16]) as tf.Tensor2D, tf.randomNormal([45, 16]) as tf.Tensor2D];
+      const y = tf.randomNormal([70, 45]) as tf.Tensor2D;
+      const want = [
+        tf.add(y, tf.matMul(z, b, false, true)),
+        tf.add(y, tf.mul(2, tf.matMul(z, b, false, true))),
+      ];
+      run('SrcodeAddLowRank', { y, z, b }, { turned: 1 });
+      expect(worst(y, want[0]!)).toBeLessThan(1e-5);
+      run('SrcodeAddLowRank', { y, z, b: tf.transpose(b) }, { turned: 0 });
+      expect(worst(y, want[1]!)).toBeLessThan(2e-5);
+
+      const logits = tf.mul(tf.randomNormal([5, 1003]), 4) as tf.Tensor2D;
+      const targets = tf.tensor1d([0, 1002, 500, 7, 7], 'int32');
+      const oneHot = tf.oneHot(targets, 1003);
+      const wantLogProbs = tf.sum(tf.mul(tf.logSoftmax(logits), oneHot), 1);
+      const wantGradient = tf.sub(oneHot, tf.softmax(logits));
+      const [logProbs] = run('SrcodePickLogProbs', { logits, targets }, { gradient: 1 });
+      expect(worst(logProbs!, wantLogProbs)).toBeLessThan(1e-5);
+      expect(worst(logits, wantGradient)).toBeLessThan(1e-6);
+    });
+  });
+
+  it('sample the first token at which the summed probabilities pass the draw', async () => {
+    await selectBackend({ prefer: 'tensorflow' });
+    for (const temperature of [1, 0.5]) {
+      const values = Float32Array.from({ length: 3 * 1500 }, (_, i) => 3 * Math.sin(i * 2.1));
+      const draws = [0, 0.37, 0.999999];
+      const [tokens, logProbs] = tf.tidy(() => {
+        const inputs = { logits: tf.tensor2d(values, [3, 1500]), draws: tf.tensor1d(draws) };
+        const outputs = tf.engine().runKernel('SrcodeSampleRows', inputs, { temperature });
+        return (outputs as unknown as tf.Tensor[]).map((x) => x.dataSync());
+      }) as unknown as [Float32Array, Float32Array];
+      draws.forEach((draw, row) => {
+        const own = values.subarray(row * 1500, (row + 1) * 1500);
+        const weights = Array.from(own, (x) => Math.exp(x / temperature));
+        const total = weights.reduce((sum, w) => sum + w, 0);
+        const before = weights.slice(0, tokens[row]!).reduce((sum, w) => sum + w, 0) / total;
+        expect(before).toBeLessThanOrEqual(draw + 1e-6);
+        expect(before + weights[tokens[row]!]! / total).toBeGreaterThan(draw - 1e-6);
+        const sum = own.reduce((s, x) => s + Math.exp(x), 0);
+        expect(logProbs[row]).toBeCloseTo(own[tokens[row]!]! - Math.log(sum), 4);
+      });
+    }
+  });
+});

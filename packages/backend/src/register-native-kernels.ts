@@ -110,6 +110,18 @@ const skinnyMatMul: Definition = {
   outputs: ({ a, b }) => [[a!.shape[0]!, b!.shape[0]!]],
 };
 
+const tileMatMul: Definition = {
+  index: 15,
+  inputs: ['a', 'b'],
+  parameters: ['transposeA', 'transposeB'],
+  outputs: ({ a, b }, { transposeA, transposeB }) => [
+    [a!.shape[transposeA ? 1 : 0]!, b!.shape[transposeB ? 0 : 1]!],
+  ],
+};
+
+/** Smallest sides of a product that the matrix unit takes: below, packing costs more than it gains. */
+const minTileSide = 48;
+
 /** Rows up to which reading every weight once beats TensorFlow's product. */
 const maxSkinnyRows = 32;
 
@@ -129,10 +141,11 @@ function createCaller(run: RunNativeKernel) {
 }
 
 /**
- * Registers our fused kernels with the native backend, and a product for few rows (decoding) that reads every weight
- * once. CPU only: they work on host memory. Idempotent.
+ * Registers our fused kernels with the native backend, a product for few rows (decoding) that reads every weight once,
+ * and with `hasTiles` one for large matrices on the processor's matrix unit, no less exact than float32's own (see
+ * `native/tiles.cc`). CPU only: they work on host memory. Idempotent.
  */
-export function registerNativeKernels(run: RunNativeKernel): void {
+export function registerNativeKernels(run: RunNativeKernel, hasTiles = false): void {
   if (tf.getKernel('SrcodeRmsNorm', 'tensorflow')) return;
   const call = createCaller(run);
   for (const [kernelName, definition] of Object.entries(fusedKernels)) {
@@ -151,12 +164,17 @@ export function registerNativeKernels(run: RunNativeKernel): void {
     kernelFunc: (parameters) => {
       const { a, b } = parameters.inputs as Inputs;
       const { transposeA, transposeB } = parameters.attrs as unknown as Record<string, boolean>;
+      const isPlain = [a!, b!].every(({ shape, dtype }) => shape.length === 2 && dtype === 'float32');
+      if (!isPlain) return original(parameters);
       const [rows, depth] = a!.shape as [number, number];
-      const isSkinny =
-        a!.shape.length === 2 && b!.shape.length === 2 && !transposeA && transposeB && rows <= maxSkinnyRows;
-      if (!isSkinny || rows === 0 || depth === 0 || a!.dtype !== 'float32' || b!.dtype !== 'float32')
-        return original(parameters);
-      return call(skinnyMatMul, parameters.backend as NodeBackend, { a: a!, b: b! }, {})[0]!;
+      const backend = parameters.backend as NodeBackend;
+      if (!transposeA && transposeB && rows <= maxSkinnyRows && rows > 0 && depth > 0)
+        return call(skinnyMatMul, backend, { a: a!, b: b! }, {})[0]!;
+      if (hasTiles && Math.min(...a!.shape, ...b!.shape) >= minTileSide) {
+        const attributes = { transposeA: transposeA ? 1 : 0, transposeB: transposeB ? 1 : 0 };
+        return call(tileMatMul, backend, { a: a!, b: b! }, attributes)[0]!;
+      }
+      return original(parameters);
     },
   });
 }

@@ -31,7 +31,12 @@ export async function buildBinding(options: BuildBindingOptions): Promise<void> 
     // what lets loops over floats be vectorised; not -ffast-math, which changes the mode of the whole process
     ...['-fno-math-errno', '-fno-trapping-math', '-fno-signed-zeros', '-fassociative-math'],
     ...['-I', nodeHeaders, '-I', library.includeFolder, '-I', packageFolder, '-I', nativeFolder],
-    ...['binding/tfjs_backend.cc', join(nativeFolder, 'binding.cc'), join(nativeFolder, 'kernels.cc')],
+    ...[
+      'binding/tfjs_backend.cc',
+      join(nativeFolder, 'binding.cc'),
+      join(nativeFolder, 'kernels.cc'),
+      join(nativeFolder, 'tiles.cc'),
+    ],
     '-pthread',
     ...library.files.map((name) => join(library.libraryFolder, name)),
     `-Wl,-rpath,${library.libraryFolder}`,

@@ -69,6 +69,7 @@ if (!tf.findBackendFactory('tensorflow'))
 exports.tensorflowVersion = binding.TF_Version;
 exports.isUsingGpu = () => Boolean(binding.isUsingGpuDevice());
 exports.runKernel = binding.runKernel;
+exports.hasTiles = binding.hasTiles;
 `;
 
 /** Fetches the binding's sources and Node-API's headers into `folder` and makes its JavaScript loadable. */
