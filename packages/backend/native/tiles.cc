@@ -65,10 +65,28 @@ inline __m512i TakePart(__m512 *x) {
   return head;
 }
 
-/** Turns [16][16] pairs. */
+/** Turns [16][16] pairs: neighbours in fours of fours, then whole quarters of registers. */
 inline void Turn(const Pair *from, Pair *to) {
-  const __m512i index = _mm512_setr_epi32(0, 16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192, 208, 224, 240);
-  for (int i = 0; i < kSide; i++) _mm512_store_si512(to + i * kSide, _mm512_i32gather_epi32(index, from + i, 4));
+  __m512i t[kSide], u[kSide];
+  for (int i = 0; i < kSide; i += 2) {
+    const __m512i a = _mm512_load_si512(from + i * kSide), b = _mm512_load_si512(from + (i + 1) * kSide);
+    t[i] = _mm512_unpacklo_epi32(a, b);
+    t[i + 1] = _mm512_unpackhi_epi32(a, b);
+  }
+  for (int i = 0; i < kSide; i += 4) {
+    u[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
+    u[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
+    u[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
+    u[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
+  }
+  for (int j = 0; j < 4; j++) {
+    const __m512i even0 = _mm512_shuffle_i32x4(u[j], u[4 + j], 0x88), even1 = _mm512_shuffle_i32x4(u[8 + j], u[12 + j], 0x88);
+    const __m512i odd0 = _mm512_shuffle_i32x4(u[j], u[4 + j], 0xdd), odd1 = _mm512_shuffle_i32x4(u[8 + j], u[12 + j], 0xdd);
+    _mm512_store_si512(to + j * kSide, _mm512_shuffle_i32x4(even0, even1, 0x88));
+    _mm512_store_si512(to + (4 + j) * kSide, _mm512_shuffle_i32x4(odd0, odd1, 0x88));
+    _mm512_store_si512(to + (8 + j) * kSide, _mm512_shuffle_i32x4(even0, even1, 0xdd));
+    _mm512_store_si512(to + (12 + j) * kSide, _mm512_shuffle_i32x4(odd0, odd1, 0xdd));
+  }
 }
 
 /**
