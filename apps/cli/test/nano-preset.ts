@@ -23,6 +23,7 @@ export const nano: Preset = {
   },
   pretrain: { ...tinyPreset.pretrain, steps: 6, batchSize: 4 },
   sft: { ...tinyPreset.sft, steps: 2, batchSize: 4 },
+  sftMore: { ...tinyPreset.sftMore, steps: 2, batchSize: 4 },
   ppo: {
     ...tinyPreset.ppo,
     steps: 2,

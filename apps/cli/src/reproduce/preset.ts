@@ -8,7 +8,7 @@ import type {
 } from '@srcode/trainer';
 
 /** Arms of the comparison, in the order in which tables show them. */
-export const armNames = ['base', 'sft', 'ppo-instance', 'ppo-line', 'ppo-token'] as const;
+export const armNames = ['base', 'sft', 'sft-more', 'ppo-instance', 'ppo-line', 'ppo-token'] as const;
 export type Placement = 'instance' | 'line' | 'token';
 
 export interface TrainingPlan {
@@ -53,6 +53,8 @@ export interface Preset {
   readonly sft: TrainingPlan & {
     /** Share of PrimeVul+ records that SFT sees. */ readonly recordShare: number;
   };
+  /** As many more steps of SFT as PPO has: what supervision alone makes of the budget. */
+  readonly sftMore: TrainingPlan;
   readonly ppo: {
     readonly steps: number;
     readonly sampling: Omit<SamplingSettings, 'stopTokenIds'>;

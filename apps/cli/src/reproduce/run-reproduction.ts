@@ -163,6 +163,13 @@ class Reproduction {
           outputs: modelFiles('sft', seed),
           run: this.#worker({ kind: 'sft', seed }),
         },
+        {
+          id: `sft-more-seed${seed}`,
+          needs: [`sft-seed${seed}`],
+          options: [preset.sftMore, preset.optimizer, seed],
+          outputs: modelFiles('sft-more', seed),
+          run: this.#worker({ kind: 'sft-more', seed }),
+        },
         ...placements.map(
           (placement): Stage => ({
             id: `ppo-${placement}-seed${seed}`,

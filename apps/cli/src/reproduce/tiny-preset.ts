@@ -38,6 +38,7 @@ export const tinyPreset: Preset = {
     learningRate: { decay: 'cosine', peak: 4e-4, warmupSteps: 5, finalFraction: 0.1 },
     recordShare: 1,
   },
+  sftMore: { steps: 40, batchSize: 16, learningRate: { peak: 2e-4 } },
   ppo: {
     steps: 40,
     sampling: { promptsPerStep: 16, samplesPerPrompt: 2, maxNewTokens: 112 },

@@ -3,7 +3,7 @@ import type { Placement, Preset } from './preset.js';
 
 /** One stage that runs in a process of its own. */
 export type WorkerTask =
-  | { readonly kind: 'pretrain' | 'sft'; readonly seed: number }
+  | { readonly kind: 'pretrain' | 'sft' | 'sft-more'; readonly seed: number }
   | { readonly kind: 'ppo'; readonly placement: Placement; readonly seed: number }
   | { readonly kind: 'bench'; readonly arm: string; readonly seed: number };
 

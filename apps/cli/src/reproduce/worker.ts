@@ -17,7 +17,8 @@ async function runTask({ runFolder, preset, task }: WorkerRequest, signal: Abort
   const backend = await selectBackend();
   const run = {
     pretrain: () => pretrain(preset, task.seed, context),
-    sft: () => sft(preset, task.seed, context),
+    sft: () => sft(preset, 'sft', task.seed, context),
+    'sft-more': () => sft(preset, 'sft-more', task.seed, context),
     ppo: () => ppo(preset, (task as { placement: 'token' }).placement, task.seed, context),
     bench: async () => {
       const installed = (await detectAnalyzers()).filter(

@@ -34,9 +34,11 @@ const questions: readonly (readonly [string, string])[] = [
   ['sft', 'base'],
   ['ppo-token', 'base'],
   ['ppo-token', 'sft'],
+  ['ppo-token', 'sft-more'],
   ['ppo-token', 'ppo-line'],
   ['ppo-token', 'ppo-instance'],
   ['ppo-instance', 'sft'],
+  ['sft-more', 'sft'],
 ];
 
 async function readBench(runFolder: string, arm: string, seeds: readonly number[]): Promise<BenchResult[]> {

@@ -1,9 +1,9 @@
 const light = `color-scheme:light;--page:#fff;--text:#1b1f24;--soft:#57606a;--line:#d5dae0;--panel:#f6f8fa;--accent:#0a5c9c;
---arm-base:#6e7781;--arm-sft:#c77d00;--arm-instance:#b4588f;--arm-line:#00805d;--arm-token:#0068b0;--arm-spare-1:#8250df;--arm-spare-2:#a40e26;--arm-spare-3:#4d7c0f;
+--arm-base:#6e7781;--arm-sft:#c77d00;--arm-instance:#b4588f;--arm-line:#00805d;--arm-token:#0068b0;--arm-more:#8250df;--arm-spare-2:#a40e26;--arm-spare-3:#4d7c0f;
 --sev-critical:#5c1a00;--sev-high:#b04300;--sev-medium:#e58a2b;--sev-low:#f3cf9b;
 --s:0,104,176;--v:204,85,0;--yes:#00663f;--no:#a13300;--label-bg:#fff4d6;--label-line:#d9a514;--label-text:#4a3600;--shade:0,104,176`;
 const dark = `color-scheme:dark;--page:#0f1319;--text:#e6eaef;--soft:#a3acb7;--line:#2f3742;--panel:#171d26;--accent:#6bb6f2;
---arm-base:#a7b0ba;--arm-sft:#f0b13c;--arm-instance:#e096c4;--arm-line:#36c79c;--arm-token:#5cadf0;--arm-spare-1:#b79aff;--arm-spare-2:#ff8b8b;--arm-spare-3:#a9d65c;
+--arm-base:#a7b0ba;--arm-sft:#f0b13c;--arm-instance:#e096c4;--arm-line:#36c79c;--arm-token:#5cadf0;--arm-more:#b79aff;--arm-spare-2:#ff8b8b;--arm-spare-3:#a9d65c;
 --sev-critical:#ff5c38;--sev-high:#f08a3c;--sev-medium:#c9894a;--sev-low:#7d6546;
 --s:70,160,240;--v:245,135,50;--yes:#4fd0a0;--no:#ff9a66;--label-bg:#33290b;--label-line:#a8841b;--label-text:#f5e2a8;--shade:70,160,240`;
 

@@ -2,11 +2,12 @@
 const knownArms: Readonly<Record<string, { readonly label: string; readonly color: string }>> = {
   base: { label: 'Base', color: 'var(--arm-base)' },
   sft: { label: 'SFT', color: 'var(--arm-sft)' },
+  'sft-more': { label: 'SFT (more)', color: 'var(--arm-more)' },
   'ppo-instance': { label: 'PPO (instance)', color: 'var(--arm-instance)' },
   'ppo-line': { label: 'PPO (line)', color: 'var(--arm-line)' },
   'ppo-token': { label: 'PPO (token)', color: 'var(--arm-token)' },
 };
-const spareColors = ['var(--arm-spare-1)', 'var(--arm-spare-2)', 'var(--arm-spare-3)'];
+const spareColors = ['var(--arm-spare-2)', 'var(--arm-spare-3)'];
 
 export function armLabel(arm: string): string {
   return Object.hasOwn(knownArms, arm) ? knownArms[arm]!.label : arm;

@@ -126,15 +126,18 @@ export function readClaims(results: RunResults, arms: readonly ArmSummary[]): Cl
       }),
     );
   }
-  for (const name of ['sft', 'ppo-instance', 'ppo-line']) {
+  const rivals = {
+    sft: 'Token-level rewards improve on SFT',
+    'sft-more': 'Token-level rewards beat as many steps of more SFT (not a claim of the paper)',
+    'ppo-instance': 'Token-level rewards beat one score per answer',
+    'ppo-line': 'Token-level rewards beat line-level rewards',
+  };
+  for (const [name, claim] of Object.entries(rivals)) {
     const against = find(name);
     if (!against) continue;
     claims.push(
       rateClaim(results, {
-        claim:
-          name === 'sft'
-            ? 'Token-level rewards improve on SFT'
-            : `Token-level rewards beat ${name === 'ppo-instance' ? 'one score per answer' : 'line-level rewards'}`,
+        claim,
         key: 'secureAndFunctionalRate',
         arm: token,
         against,

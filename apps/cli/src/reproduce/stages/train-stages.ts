@@ -126,9 +126,15 @@ export async function pretrain(preset: Preset, seed: number, context: StageConte
   }
 }
 
-/** SFT on PrimeVul+: implicit prompt → secure answer. */
-export async function sft(preset: Preset, seed: number, context: StageContext): Promise<string> {
-  const { model, tokenizer } = await loadModel(inRun(context.runFolder, runPaths.model('base', seed)));
+/** SFT on PrimeVul+: implicit prompt → secure answer. From the base, or (`sft-more`) on from the SFT model on the same data. */
+export async function sft(
+  preset: Preset,
+  arm: 'sft' | 'sft-more',
+  seed: number,
+  context: StageContext,
+): Promise<string> {
+  const [start, plan] = arm === 'sft' ? (['base', preset.sft] as const) : (['sft', preset.sftMore] as const);
+  const { model, tokenizer } = await loadModel(inRun(context.runFolder, runPaths.model(start, seed)));
   try {
     const records = rngOf(seed, 'sft')
       .fork('records')
@@ -140,7 +146,7 @@ export async function sft(preset: Preset, seed: number, context: StageContext): 
       ),
     );
     return await runSupervised(
-      { arm: 'sft', seed, stage: 'sft', plan: preset.sft, model, tokenizer, examples },
+      { arm, seed, stage: 'sft', plan, model, tokenizer, examples },
       preset,
       context,
     );
