@@ -191,8 +191,8 @@ inline float Dot(const float *a, const float *b, int n) {
   return total;
 }
 
-/** Rows of weights that `SkinnyTile` takes at once: as many streams as the processor's prefetchers follow. */
-constexpr int kStreams = 8;
+/** Rows of weights that `SkinnyTile` takes at once: enough sums under way to hide how long each addition takes. */
+constexpr int kStreams = 12;
 
 /**
  * yT [kRows, M] = w [kRows, k] · xT [k, M], M the lanes of kParts vectors: a weight is read once and meets all columns.
@@ -203,16 +203,21 @@ inline void SkinnyTile(int k, const float *x, const float *w, float *y) {
   typedef typename Lanes::V V;
   constexpr int kWidth = sizeof(V) / sizeof(float);
   V sums[kRows][kParts] = {};
-  for (int p = 0; p < k; p++) {
+  const auto step = [&](int p) __attribute__((always_inline)) {
     V v[kParts];
     for (int h = 0; h < kParts; h++) v[h] = reinterpret_cast<const V *>(x + static_cast<int64_t>(p) * kParts * kWidth)[h];
-    if (p % 16 == 0)
-      for (int r = 0; r < kRows; r++) __builtin_prefetch(w + static_cast<int64_t>(kRows + r) * k + p, 0, 2);
     for (int r = 0; r < kRows; r++) {
       const float a = w[static_cast<int64_t>(r) * k + p];
       for (int h = 0; h < kParts; h++) sums[r][h] += a * v[h];
     }
+  };
+  int p = 0;
+  for (; p + 16 <= k; p += 16) {
+    for (int r = 0; r < kRows; r++) __builtin_prefetch(w + static_cast<int64_t>(kRows + r) * k + p, 0, 2);
+#pragma GCC unroll 16
+    for (int q = 0; q < 16; q++) step(p + q);
   }
+  for (; p < k; p++) step(p);
   for (int r = 0; r < kRows; r++)
     for (int h = 0; h < kParts; h++) reinterpret_cast<V *>(y)[r * kParts + h] = sums[r][h];
 }
