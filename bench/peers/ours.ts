@@ -22,7 +22,9 @@ const report = await selectBackend({ prefer: (process.env.SRCODE_BACKEND ?? 'ten
 const began = performance.now();
 const { model } = await loadGguf(process.argv[2]!);
 const answer = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`);
-answer({ ready: true, seconds: (performance.now() - began) / 1000, backend: report.name });
+const seconds = (performance.now() - began) / 1000;
+const parameterBytes = [...model.parameters().values()].reduce((sum, { size }) => sum + 4 * size, 0);
+answer({ ready: true, seconds, backend: report.name, parameterBytes });
 
 let optimizer: AdamW | undefined;
 

@@ -1,7 +1,7 @@
 """The peer's side of the benchmark: transformers and PEFT through their public API. Reads one work order per line
 (JSON), does it once, answers with seconds and peak memory. Threads = the cores this process may use.
 
-    python peer.py <model.gguf> <float32|bfloat16> <eager|compile>
+    python peer.py <model.gguf> <float32|bfloat16> <eager|compile|medium>
 """
 
 import json
@@ -21,6 +21,8 @@ logging.set_verbosity_error()
 logging.disable_progress_bar()
 path, dtype, mode = sys.argv[1:4]
 torch.set_num_threads(len(os.sched_getaffinity(0)))
+if mode == "medium":
+    torch.set_float32_matmul_precision("medium")
 started = time.perf_counter()
 model = AutoModelForCausalLM.from_pretrained(
     os.path.dirname(path), gguf_file=os.path.basename(path), dtype=getattr(torch, dtype), attn_implementation="sdpa"
@@ -82,11 +84,23 @@ def generate(ids, count):
     return time.perf_counter() - begin, {}
 
 
+def bandwidth():
+    values = torch.ones(1 << 28)
+    seconds = []
+    for _ in range(7):
+        begin = time.perf_counter()
+        values.sum()
+        seconds.append(time.perf_counter() - begin)
+    return sum(seconds), {"bytesPerSecond": values.numel() * 4 / min(seconds)}
+
+
 print(json.dumps({"ready": True, "seconds": loaded}), flush=True)
 for line in sys.stdin:
     order = json.loads(line)
     spent = time.process_time()
-    if order["work"] == "generate":
+    if order["work"] == "bandwidth":
+        seconds, more = bandwidth()
+    elif order["work"] == "generate":
         seconds, more = generate(order["ids"], order["newTokens"])
     else:
         seconds, more = train(order["work"], order["ids"])
