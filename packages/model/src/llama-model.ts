@@ -273,7 +273,11 @@ export class ParameterBuilder {
 
   /** Sets a parameter to the tensor that `create` makes for its shape; the tensor is disposed here. */
   set(name: string, create: (shape: number[]) => tf.Tensor): void {
-    const initial = create([...this.#shapes.get(name)!]);
+    const read = create([...this.#shapes.get(name)!]);
+    // The native backend works on the array that was read as long as the tensor lives, and only the garbage collector
+    // frees it after an update has replaced it: a copy of the backend's own is freed at once.
+    const initial = tf.getBackend() === 'tensorflow' ? tf.mul(read, 1) : tf.clone(read);
+    read.dispose();
     this.#parameters.set(name, tf.variable(initial, true, `${name}#${this.#id}`));
     initial.dispose();
   }

@@ -50,8 +50,9 @@ export class AdamW {
     for (const [name, parameter] of parameters) {
       this.#slots.set(name, {
         parameter,
-        first: tf.tidy(() => tf.variable(tf.zeros(parameter.shape), false)),
-        second: tf.tidy(() => tf.variable(tf.zeros(parameter.shape), false)),
+        // fill, not zeros: the backend owns the memory then, and gives it back when the moments are replaced
+        first: tf.tidy(() => tf.variable(tf.fill(parameter.shape, 0), false)),
+        second: tf.tidy(() => tf.variable(tf.fill(parameter.shape, 0), false)),
         decay: decays(name, parameter.rank) ? (options.weightDecay ?? 0) : 0,
       });
     }
