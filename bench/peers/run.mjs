@@ -187,7 +187,7 @@ const bound = single && single.bandwidth / single.parameterBytes;
 const othersText = `
 ## Other settings
 
-Two rounds each; ours is float32 in every row. \`bfloat16\` is the peer with weights of half the size; \`medium\` is its float32 with products rounded to bfloat16 (\`torch.set_float32_matmul_precision\`); \`compile\` is \`torch.compile\`.
+${Math.min(2, rounds)} rounds each; ours is float32 in every row. \`bfloat16\` is the peer with weights of half the size; \`medium\` is its float32 with the factors of products rounded to bfloat16, which ours are not (\`torch.set_float32_matmul_precision\`); \`compile\` is \`torch.compile\`.
 
 | work | peer | ours, tok/s | peer, tok/s | ratio | peak memory ours / peer |
 | --- | --- | --- | --- | --- | --- |
