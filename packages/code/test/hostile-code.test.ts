@@ -1,6 +1,6 @@
 import { InputError } from '@srcode/core';
 import { describe, expect, it } from 'vitest';
-import { ParseTimeoutError, parseCode, parseTree } from '../src/index.js';
+import { ParseTimeoutError, parseCode, parseTree, SourceTooLargeError } from '../src/index.js';
 
 /** Apart from the other tests: these leave a large heap behind, which a test of memory would see. */
 describe('parsing hostile code', () => {
@@ -30,6 +30,11 @@ describe('parsing hostile code', () => {
     expect(parseCode(`int f(void) { return ${'a<b>::'.repeat(10_000)}`).timedOut).toBe(true);
     // About three minutes where nothing stops it.
     expect(Number(process.hrtime.bigint() - started) / 1e9).toBeLessThan(30);
+  });
+
+  it('refuses a text over the cap before it is parsed', () => {
+    expect(() => parseTree(slow, { maxSourceLength: slow.length - 1 })).toThrow(SourceTooLargeError);
+    expect(parseTree('int z;', { maxSourceLength: 6 }).rootNode.endIndex).toBe(6);
   });
 
   it.each([0, -1, Number.NaN])('refuses a limit of %d', (timeoutMs) => {
