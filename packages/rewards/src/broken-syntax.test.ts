@@ -77,4 +77,10 @@ describe('brokenSyntaxMass', () => {
     expect(matchRollout(same, spliced, options).syntaxBreak).toBeNull();
     expect(matchRollout(insertion, '', options).syntaxBreak).toBeNull();
   });
+
+  it('does not parse what is too long or takes too long', () => {
+    for (const unit of ['a<', ';*', 'a<b>::'])
+      expect(matchRollout(insertion, unit.repeat(15_000), options).syntaxBreak).toBeNull();
+    expect(() => matchRollout(insertion, 'a<'.repeat(9_000), options)).not.toThrow();
+  });
 });

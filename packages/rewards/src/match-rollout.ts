@@ -1,12 +1,6 @@
-import {
-  extractFirstCodeBlock,
-  findFunctionsInTokens,
-  type LexicalToken,
-  lexTokens,
-  parseTree,
-} from '@srcode/code';
+import { extractFirstCodeBlock, findFunctionsInTokens, type LexicalToken, lexTokens } from '@srcode/code';
 import { type PreparedPair, preparePairOnce, type RewardHunk } from './build-hunks.js';
-import { findSyntaxBreak } from './internal/find-syntax-break.js';
+import { findSyntaxBreak, parseBounded } from './internal/find-syntax-break.js';
 import { indexAnswer, indexPair, type PairIndex } from './internal/index-answer.js';
 import { locateHunk, SeedIndex } from './internal/locate-hunk.js';
 import { type HunkScores, scoreSides } from './internal/score-sides.js';
@@ -102,7 +96,7 @@ const parsesByPrepared = new WeakMap<PreparedPair, boolean>();
 function secureSideParses(prepared: PreparedPair, secure: string): boolean {
   const known = parsesByPrepared.get(prepared);
   if (known !== undefined) return known;
-  const parses = !parseTree(secure).rootNode.hasError;
+  const parses = parseBounded(secure)?.hasError === false;
   parsesByPrepared.set(prepared, parses);
   return parses;
 }

@@ -15,7 +15,7 @@ export interface RewardOptions {
   /**
    * γ: mass, taken as a penalty, of an answer whose syntax is broken although the pair's secure side parses. Its secure hunks
    * are silent then: half of one version spliced onto half of another is no fix. An answer cut off by a token limit counts as
-   * broken at its end. 0 looks at no syntax. Default 0.
+   * broken at its end; one of more than 20,000 characters is not parsed. 0 looks at no syntax. Default 0.
    */
   readonly brokenSyntaxMass?: number;
   /** `size`: w_h ∝ √(changed tokens); `uniform`: w_h = 1 / hunks. Σ w_h = 1. Default `size`. */
