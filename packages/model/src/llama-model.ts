@@ -61,6 +61,21 @@ export function listParameterShapes(config: ModelConfig): Map<string, readonly n
   return shapes;
 }
 
+/** What `read` gives for the name of each linear layer of a block, by its short name. */
+function mapProjections<T>(
+  read: (name: string) => T,
+): Record<'q' | 'k' | 'v' | 'o' | 'gate' | 'up' | 'down', T> {
+  return {
+    q: read('self_attn.q_proj'),
+    k: read('self_attn.k_proj'),
+    v: read('self_attn.v_proj'),
+    o: read('self_attn.o_proj'),
+    gate: read('mlp.gate_proj'),
+    up: read('mlp.up_proj'),
+    down: read('mlp.down_proj'),
+  };
+}
+
 /** A Llama or Qwen2 decoder on tfjs. Owns its variables until `dispose`. */
 export class LlamaModel implements CausalLm {
   readonly config: ModelConfig;
@@ -147,13 +162,7 @@ export class LlamaModel implements CausalLm {
         innerNorm: this.#weight(`model.layers.${i}.post_attention_layernorm.weight`),
         epsilon: this.config.rmsNormEps,
         frozen: adapters !== undefined,
-        q: linear('self_attn.q_proj'),
-        k: linear('self_attn.k_proj'),
-        v: linear('self_attn.v_proj'),
-        o: linear('self_attn.o_proj'),
-        gate: linear('mlp.gate_proj'),
-        up: linear('mlp.up_proj'),
-        down: linear('mlp.down_proj'),
+        ...mapProjections(linear),
       };
       const before = x;
       x = decoderLayer(x, layer, layout);
@@ -197,14 +206,8 @@ export class LlamaModel implements CausalLm {
         this.#parameters.get(`model.layers.${i}.self_attn.${name}.bias`) ?? none;
       const weights = {
         inputNorm: of('input_layernorm'),
-        q: of('self_attn.q_proj'),
-        k: of('self_attn.k_proj'),
-        v: of('self_attn.v_proj'),
-        o: of('self_attn.o_proj'),
         innerNorm: of('post_attention_layernorm'),
-        gate: of('mlp.gate_proj'),
-        up: of('mlp.up_proj'),
-        down: of('mlp.down_proj'),
+        ...mapProjections(of),
         qBias: bias('q_proj'),
         kBias: bias('k_proj'),
         vBias: bias('v_proj'),

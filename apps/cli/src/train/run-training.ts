@@ -133,7 +133,8 @@ async function modelInputs(path: string): Promise<Record<string, string>> {
 }
 
 /**
- * Checkpoints hold every weight, so that going on from another model's would silently drop the model that was asked for.
+ * Checkpoints hold every trained weight, so that going on from another model's would silently put them on, or in place of, the
+ * model that was asked for.
  * Throws `InputError` when the checkpoints in `out` began with other model bytes, data or command.
  */
 async function refuseForeignRun(out: string, manifestPath: string, manifest: Manifest): Promise<void> {
