@@ -70,7 +70,10 @@ struct AdamWStep {
 void AdamW(const AdamWStep &step, int64_t n, const float *value, const float *gradient, const float *first,
            const float *second, float *new_value, float *new_first, float *new_second);
 
-/** True when this processor, system and build have the matrix unit that `TileMatMul` needs; `SRCODE_AMX=0` says no. */
+/**
+ * True when this processor, system and build have the matrix unit that `TileMatMul` needs; `SRCODE_AMX=0` says no,
+ * `SRCODE_AMX=bf16` keeps to what every such unit has.
+ */
 bool HasTiles();
 /** c [m, n] = a·b, a [m, k] or, turned, [k, m]; b [k, n] or, turned, [n, k]. */
 void TileMatMul(int m, int n, int k, const float *a, bool a_turned, const float *b, bool b_turned, float *c);
