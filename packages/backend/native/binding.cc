@@ -57,11 +57,30 @@ bool TypedArray(napi_env env, napi_value value, napi_typedarray_type wanted, voi
 
 enum Kernel {
   kRmsNorm, kRmsNormGrad, kSwiGlu, kSwiGluGrad, kAttention, kAttentionGrad, kFillCache, kDecodeAttention, kCopyRows,
-  kSkinnyMatMul, kDecodeLayer, kPickLogProbs, kSampleRows, kAddLowRank, kAdamW, kTileMatMul, kKernelCount
+  kSkinnyMatMul, kDecodeLayer, kPickLogProbs, kSampleRows, kAdamW, kTileMatMul, kTileLinears, kTileLinearsGrad,
+  kTileOuters, kLowRank, kLowRankGrad, kKernelCount
 };
-/** Inputs and outputs of each kernel. */
-const int kArity[kKernelCount][2] = {{2, 2}, {4, 2}, {2, 1}, {3, 2}, {7, 2}, {10, 3}, {9, 0}, {9, 1}, {3, 0}, {2, 1},
-                                     {19, 1}, {2, 1}, {2, 2}, {3, 0}, {4, 3}, {2, 1}};
+/** Inputs and outputs of each kernel; −1: as many as there are, which the kernel itself checks. */
+const int kArity[kKernelCount][2] = {{2, 2}, {4, 2}, {2, 1}, {3, 2}, {7, 2}, {10, 3}, {9, 0}, {9, 1}, {3, 0}, {2, 1}, {19, 1},
+                                     {2, 1}, {2, 2}, {4, 3}, {2, 1}, {-1, -1}, {-1, 1}, {-1, -1}, {-1, -1}, {-1, -1}};
+/** Products that one kernel takes. */
+constexpr size_t kMostLinears = 3;
+
+/** True when the numbers of inputs and outputs fit the kernel. */
+bool FitsArity(int kernel, size_t inputs, size_t outputs) {
+  const auto in = [&](size_t first, size_t each) {
+    return inputs > first && (inputs - first) % each == 0 && (inputs - first) / each <= kMostLinears;
+  };
+  switch (kernel) {
+    case kTileLinears:
+    case kTileOuters: return in(1, 1) && outputs == inputs - 1;
+    case kTileLinearsGrad: return in(0, 2) && outputs == 1;
+    case kLowRank: return in(1, 3) && outputs == (inputs - 1) / 3;
+    case kLowRankGrad: return in(2, 4) && outputs == (inputs - 2) / 4 * 2;
+    default:
+      return inputs == static_cast<size_t>(kArity[kernel][0]) && outputs == static_cast<size_t>(kArity[kernel][1]);
+  }
+}
 
 /** Runs work(first, count) over n items, in slices on all cores when each has `cost` numbers and they are many. */
 template <typename Work>
@@ -146,14 +165,68 @@ void Run(int kernel, const std::vector<Tensor> &in, const std::vector<Tensor> &o
       srcode::SampleRows(rows_of(in[0]), static_cast<int>(in[0].shape[1]), in[0].f(), in[1].f(),
                          static_cast<float>(p[0]), out[0].f(), out[1].f());
       return;
-    case kAddLowRank:
-      srcode::AddLowRank(rows_of(in[0]), static_cast<int>(in[0].shape[1]), static_cast<int>(in[1].shape[1]), in[1].f(),
-                         in[2].f(), p[0] != 0, in[0].f());
-      return;
     case kTileMatMul: {
       const bool a_turned = p[0] != 0, b_turned = p[1] != 0;
       srcode::TileMatMul(static_cast<int>(in[0].shape[a_turned]), static_cast<int>(in[1].shape[!b_turned]),
                          static_cast<int>(in[0].shape[!a_turned]), in[0].f(), a_turned, in[1].f(), b_turned, out[0].f());
+      return;
+    }
+    case kTileLinears: {
+      // x, W…: y = x·Wᵀ
+      const int m = rows_of(in[0]), k = static_cast<int>(in[0].shape[1]);
+      srcode::TileSide others[kMostLinears];
+      for (size_t i = 0; i < out.size(); i++)
+        others[i] = {in[1 + i].f(), k, 1, rows_of(in[1 + i]), out[i].f(), rows_of(in[1 + i])};
+      srcode::TileProducts({in[0].f(), k, 1, m}, others, static_cast<int>(out.size()), k, true, false);
+      return;
+    }
+    case kTileLinearsGrad: {
+      // W…, dy…: dx = Σ dy·W
+      const size_t count = in.size() / 2;
+      const int n = static_cast<int>(in[0].shape[1]);
+      for (size_t i = 0; i < count; i++) {
+        const int m = rows_of(in[count + i]), k = rows_of(in[i]);
+        const srcode::TileSide other{in[i].f(), 1, n, n, out[0].f(), n};
+        srcode::TileProducts({in[count + i].f(), k, 1, m}, &other, 1, k, true, i > 0);
+      }
+      return;
+    }
+    case kTileOuters: {
+      // x, dy…: dW = dyᵀ·x
+      const int k = rows_of(in[0]), n = static_cast<int>(in[0].shape[1]);
+      srcode::TileSide others[kMostLinears];
+      for (size_t i = 0; i < out.size(); i++) {
+        const int lines = static_cast<int>(in[1 + i].shape[1]);
+        others[i] = {in[1 + i].f(), 1, lines, lines, out[i].f(), n};
+      }
+      srcode::TileProducts({in[0].f(), 1, n, n}, others, static_cast<int>(out.size()), k, false, false);
+      return;
+    }
+    case kLowRank: {
+      // x, (a, b, y)…: z = scale·x·aᵀ, y += z·bᵀ in place
+      const int m = rows_of(in[0]), k = static_cast<int>(in[0].shape[1]);
+      for (size_t i = 0; i < out.size(); i++) {
+        const Tensor &a = in[1 + 3 * i], &b = in[2 + 3 * i], &y = in[3 + 3 * i];
+        srcode::LowRank(m, k, rows_of(b), rows_of(a), static_cast<float>(p[i]), in[0].f(), a.f(), true, b.f(), true,
+                        out[i].f(), y.f());
+      }
+      return;
+    }
+    case kLowRankGrad: {
+      // x, dx, (a, b, z, dy)…: g = scale·dy·b, dx += g·a in place, da = gᵀ·x, db = dyᵀ·z
+      const int m = rows_of(in[0]), k = static_cast<int>(in[0].shape[1]);
+      std::vector<srcode::OuterProduct> products;
+      std::vector<float> gs[kMostLinears];
+      for (size_t i = 0; i < out.size() / 2; i++) {
+        const Tensor &a = in[2 + 4 * i], &b = in[3 + 4 * i], &z = in[4 + 4 * i], &dy = in[5 + 4 * i];
+        const int rank = rows_of(a), n = rows_of(b);
+        gs[i].resize(static_cast<size_t>(m) * rank);
+        srcode::LowRank(m, n, k, rank, static_cast<float>(p[i]), dy.f(), b.f(), false, a.f(), false, gs[i].data(),
+                        in[1].f());
+        products.push_back({k, rank, gs[i].data(), in[0].f(), false, out[2 * i].f()});
+        products.push_back({n, rank, z.f(), dy.f(), true, out[2 * i + 1].f()});
+      }
+      srcode::LowRankOuter(m, products.data(), static_cast<int>(products.size()));
       return;
     }
     case kAdamW: {
@@ -180,7 +253,7 @@ napi_value RunKernel(napi_env env, napi_callback_info info) {
       !TypedArray(env, args[1], napi_int32_array, &ids, &id_count) ||
       !TypedArray(env, args[2], napi_float64_array, &parameters, &parameter_count) || parameter_count != 6 ||
       !TypedArray(env, args[3], napi_int32_array, &shapes, &shape_count) ||
-      id_count != static_cast<size_t>(kArity[kernel][0]))
+      (kArity[kernel][0] >= 0 && id_count != static_cast<size_t>(kArity[kernel][0])))
     return Fail(env, "runKernel: wrong arguments");
   tfnodejs::TFJSBackend *backend = tfnodejs::GetTFJSBackend(env);
   if (!backend) return nullptr;
@@ -207,7 +280,7 @@ napi_value RunKernel(napi_env env, napi_callback_info info) {
     t.data = TF_TensorData(t.tensor);
     outputs.push_back(std::move(t));
   }
-  if (outputs.size() != static_cast<size_t>(kArity[kernel][1])) return Fail(env, "runKernel: wrong number of outputs");
+  if (!FitsArity(kernel, inputs.size(), outputs.size())) return Fail(env, "runKernel: wrong number of inputs or outputs");
   Run(kernel, inputs, outputs, static_cast<double *>(parameters));
   napi_value result;
   if (napi_create_array_with_length(env, outputs.size(), &result) != napi_ok) return Fail(env, "runKernel: no array");

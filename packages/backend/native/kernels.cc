@@ -674,17 +674,76 @@ void SampleRows(int rows, int size, const float *logits, const float *draws, flo
   });
 }
 
-void AddLowRank(int m, int n, int rank, const float *z, const float *b, bool turned, float *y) {
-  std::vector<float> factor;
-  if (turned) {
-    factor.resize(static_cast<size_t>(rank) * n);
-    Transpose(n, rank, b, rank, factor.data());
-    b = factor.data();
+namespace {
+
+/** Rows of tokens, and columns, that one task of a low-rank product takes. */
+constexpr int kTokenRows = 48, kColumnShare = 192;
+/** Factors of at most this rank at once: what `SkinnyColumns` takes. */
+constexpr int kRankShare = 32;
+
+/** scale·x [rows, k] · factor → [rows, rank], `factor` [k, PaddedRank] as `SkinnyColumns` wants it. */
+void ThinProduct(int rows, int k, int rank, int padded, const float *x, const float *factor, float *to, int64_t to_row) {
+  float block[kStreams * kRankShare];
+  for (int row = 0; row < rows; row += kStreams) {
+    const int count = std::min(kStreams, rows - row);
+    SkinnyColumns(padded, 0, count, k, factor, x + static_cast<int64_t>(row) * k, block);
+    for (int r = 0; r < count; r++) std::memcpy(to + (row + r) * to_row, block + r * padded, sizeof(float) * rank);
   }
-  constexpr int kRows = 32;
-  ParallelFor((m + kRows - 1) / kRows, [&](int block) {
-    const int64_t first = static_cast<int64_t>(block) * kRows;
-    Gemm(std::min<int64_t>(kRows, m - first), n, rank, z + first * rank, rank, 1, b, n, y + first * n, n, true);
+}
+
+int PaddedRank(int rank) { return PaddedRows(std::max(2, rank)); }
+
+}  // namespace
+
+void LowRank(int m, int k, int n, int rank, float scale, const float *x, const float *down, bool down_turned,
+             const float *up, bool up_turned, float *z, float *y) {
+  std::vector<float> factor, turned;
+  if (up_turned) {
+    turned.resize(static_cast<size_t>(rank) * n);
+    Transpose(n, rank, up, rank, turned.data());
+    up = turned.data();
+  }
+  for (int from = 0; from < rank; from += kRankShare) {
+    const int count = std::min(kRankShare, rank - from), padded = PaddedRank(count);
+    factor.assign(static_cast<size_t>(k) * padded, 0);
+    for (int p = 0; p < k; p++)
+      for (int r = 0; r < count; r++)
+        factor[static_cast<size_t>(p) * padded + r] =
+            scale * (down_turned ? down[static_cast<int64_t>(from + r) * k + p] : down[static_cast<int64_t>(p) * rank + from + r]);
+    ParallelFor((m + kTokenRows - 1) / kTokenRows, [&](int task) {
+      const int64_t first = static_cast<int64_t>(task) * kTokenRows;
+      const int rows = std::min<int64_t>(kTokenRows, m - first);
+      ThinProduct(rows, k, count, padded, x + first * k, factor.data(), z + first * rank + from, rank);
+      Gemm(rows, n, count, z + first * rank + from, rank, 1, up + static_cast<int64_t>(from) * n, n, y + first * n, n, true);
+    });
+  }
+}
+
+void LowRankOuter(int m, const OuterProduct *products, int count) {
+  struct Task {
+    const OuterProduct *product;
+    int from, columns;
+  };
+  std::vector<Task> tasks;
+  std::vector<std::vector<float>> buffers(count);
+  std::vector<float *> sums(count);
+  for (int i = 0; i < count; i++) {
+    const OuterProduct &p = products[i];
+    if (p.turned) buffers[i].resize(static_cast<size_t>(p.rank) * p.n);
+    sums[i] = p.turned ? buffers[i].data() : p.to;
+    for (int from = 0; from < p.n; from += kColumnShare) tasks.push_back({&p, from, std::min(kColumnShare, p.n - from)});
+  }
+  ParallelFor(static_cast<int>(tasks.size()), [&](int index) {
+    const Task &task = tasks[index];
+    const OuterProduct &p = *task.product;
+    float *sum = sums[task.product - products] + task.from;
+    for (int row = 0; row < m; row += kTokenRows)
+      Gemm(p.rank, task.columns, std::min(kTokenRows, m - row), p.z + static_cast<int64_t>(row) * p.rank, 1, p.rank,
+           p.x + static_cast<int64_t>(row) * p.n + task.from, p.n, sum, p.n, row > 0);
+    if (!p.turned) return;
+    for (int column = task.from; column < task.from + task.columns; column++)
+      for (int r = 0; r < p.rank; r++)
+        p.to[static_cast<int64_t>(column) * p.rank + r] = buffers[task.product - products][static_cast<size_t>(r) * p.n + column];
   });
 }
 

@@ -60,8 +60,21 @@ void PickLogProbs(int n, int size, float *logits, const int32_t *targets, bool g
 void SampleRows(int rows, int size, const float *logits, const float *draws, float temperature, float *tokens,
                 float *log_probs);
 
-/** y [m, n] += z [m, rank] · b, b [rank, n] or, `turned`, [n, rank]. */
-void AddLowRank(int m, int n, int rank, const float *z, const float *b, bool turned, float *y);
+/**
+ * z [m, rank] = scale · x [m, k] · down, then y [m, n] += z · up: down [k, rank] or, turned, [rank, k], up [rank, n] or,
+ * turned, [n, rank].
+ */
+void LowRank(int m, int k, int n, int rank, float scale, const float *x, const float *down, bool down_turned,
+             const float *up, bool up_turned, float *z, float *y);
+
+/** to [rank, n] or, turned, [n, rank] = zᵀ · x over m rows: z [m, rank], x [m, n]. */
+struct OuterProduct {
+  int n, rank;
+  const float *z, *x;
+  bool turned;
+  float *to;
+};
+void LowRankOuter(int m, const OuterProduct *products, int count);
 
 /** One step of AdamW over n numbers (Loshchilov & Hutter 2019, alg. 2), the bias corrections folded into rate and epsilon. */
 struct AdamWStep {
@@ -71,12 +84,33 @@ void AdamW(const AdamWStep &step, int64_t n, const float *value, const float *gr
            const float *second, float *new_value, float *new_first, float *new_second);
 
 /**
- * True when this processor, system and build have the matrix unit that `TileMatMul` needs; `SRCODE_AMX=0` says no,
+ * True when this processor, system and build have the matrix unit that `TileProducts` needs; `SRCODE_AMX=0` says no,
  * `SRCODE_AMX=bf16` keeps to what every such unit has.
  */
 bool HasTiles();
+
+/** A side of a product: x(line, p) = x[line·line_stride + p·depth_stride], one stride being 1; `c` where it is an other. */
+struct TileSide {
+  const float *x;
+  int64_t line_stride, depth_stride;
+  int lines;
+  float *c = nullptr;
+  int64_t c_row = 0;
+};
+
+/**
+ * Products of a shared side, packed once, with each of some others, over a depth of k: c = shared · otherᵀ, or with the
+ * shared one on the right c = other · sharedᵀ, each side as its lines. With `accumulate` added to what c holds.
+ */
+void TileProducts(const TileSide &shared, const TileSide *others, int count, int k, bool shared_is_left,
+                  bool accumulate);
+
 /** c [m, n] = a·b, a [m, k] or, turned, [k, m]; b [k, n] or, turned, [n, k]. */
-void TileMatMul(int m, int n, int k, const float *a, bool a_turned, const float *b, bool b_turned, float *c);
+inline void TileMatMul(int m, int n, int k, const float *a, bool a_turned, const float *b, bool b_turned, float *c) {
+  const TileSide left{a, a_turned ? 1 : k, a_turned ? m : 1, m};
+  const TileSide right{b, b_turned ? k : 1, b_turned ? 1 : n, n, c, n};
+  TileProducts(left, &right, 1, k, true, false);
+}
 
 }  // namespace srcode
 

@@ -24,14 +24,14 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <memory>
+#include <vector>
 
 namespace srcode {
 
 #ifndef SRCODE_TILES
 
 bool HasTiles() { return false; }
-void TileMatMul(int, int, int, const float *, bool, const float *, bool, float *) {}
+void TileProducts(const TileSide &, const TileSide *, int, int, bool, bool) {}
 
 #else
 
@@ -153,6 +153,9 @@ struct Lines {
   int count, depth;
 
   bool ByLines() const { return depth_stride == 1; }
+  /** Asks for the same numbers of the sixteen lines after these. */
+  void FetchAlong(int line, int p) const { _mm_prefetch(x + (line + kSide) * line_stride + p, _MM_HINT_T1); }
+  void FetchAcross(int p) const { _mm_prefetch(x + p * depth_stride + kSide, _MM_HINT_T1); }
   __m512 Along(int line, int p) const {
     return _mm512_maskz_loadu_ps(line < count ? Mask(depth - p) : 0, x + line * line_stride + p);
   }
@@ -165,12 +168,18 @@ struct Lines {
       alignas(64) float tops[kSide] = {};
       for (int line = 0; line < std::min(count, kSide); line++) {
         __m512 most = _mm512_setzero_ps();
-        for (int p = 0; p < depth; p += 16) most = _mm512_max_ps(_mm512_abs_ps(Along(line, p)), most);
+        for (int p = 0; p < depth; p += 16) {
+          FetchAlong(line, p);
+          most = _mm512_max_ps(_mm512_abs_ps(Along(line, p)), most);
+        }
         tops[line] = _mm512_reduce_max_ps(most);
       }
       top = _mm512_load_ps(tops);
     } else {
-      for (int p = 0; p < depth; p++) top = _mm512_max_ps(_mm512_abs_ps(Across(p)), top);
+      for (int p = 0; p < depth; p++) {
+        FetchAcross(p);
+        top = _mm512_max_ps(_mm512_abs_ps(Across(p)), top);
+      }
     }
     // 2^127 at most: what is smaller than that brings near 2^15 is beyond float32's normal numbers
     const __m512 power = _mm512_sub_ps(_mm512_set1_ps(14), _mm512_getexp_ps(top));
@@ -278,6 +287,8 @@ void MultiplyBlock(int steps, const Pair *a0, const Pair *a1, const Pair *b0, co
   _tile_zero(1);
   _tile_zero(2);
   _tile_zero(3);
+  for (int i = 0; i < std::min(rows, 2 * kSide); i++)
+    for (int half = 0; half < 2; half++) __builtin_prefetch(c + i * c_row + half * kSide, 1, 2);
   Multiply<Format>(steps, a0, a1, b0, b1);
   constexpr int kRow = 2 * kSide * sizeof(float);
   _tile_stored(0, scratch[0], kRow);
@@ -298,43 +309,69 @@ void MultiplyBlock(int steps, const Pair *a0, const Pair *a1, const Pair *b0, co
   }
 }
 
+/** How much of one side is packed at once, and of each of the others: both stay in the second-level cache. */
+constexpr int kSharedAtOnce = 576, kOthersAtOnce = 128, kDepthAtOnce = 576;
+
+/** A cut of `count` lines into even shares of at most `most`, each of whole blocks. */
+int ShareOf(int count, int most, int atLeast = 1) {
+  constexpr int kBlockLines = 2 * kSide;
+  const int blocks = (count + kBlockLines - 1) / kBlockLines;
+  const int shares = std::max(std::min(atLeast, blocks), (count + most - 1) / most);
+  return (blocks + shares - 1) / shares * kBlockLines;
+}
+
 template <typename Format>
-void Product(int m, int n, int k, const float *a, bool a_turned, const float *b, bool b_turned, float *c) {
-  // strides of a(line, p) and b(column, p)
-  const int64_t a_line = a_turned ? 1 : k, a_depth = a_turned ? m : 1;
-  const int64_t b_line = b_turned ? k : 1, b_depth = b_turned ? 1 : n;
-  // packed sides of at most these lines and depth stay in the second-level cache
-  constexpr int kRowsAtOnce = 512, kColumnsAtOnce = 128, kDepthAtOnce = 576;
-  static Buffer left;
-  alignas(64) float a_powers[kRowsAtOnce];
-  for (int depth = 0; depth < k; depth += kDepthAtOnce) {
-    const int span = std::min(kDepthAtOnce, k - depth), steps = (span + kDepth - 1) / kDepth;
+void Products(const TileSide &shared, const TileSide *others, int count, int k, bool shared_is_left, bool accumulate) {
+  static Buffer packing;
+  alignas(64) float shared_powers[kSharedAtOnce];
+  struct Part {
+    const TileSide *side;
+    int from, lines;
+  };
+  std::vector<Part> parts;
+  for (int i = 0; i < count; i++) {
+    // for one side alone, as many parts as make the cores' shares alike
+    const int share = ShareOf(others[i].lines, kOthersAtOnce, count == 1 ? 8 : 1);
+    for (int from = 0; from < others[i].lines; from += share)
+      parts.push_back({&others[i], from, std::min(share, others[i].lines - from)});
+  }
+  const int depth_share = ShareOf(k, kDepthAtOnce), shared_share = ShareOf(shared.lines, kSharedAtOnce);
+  for (int depth = 0; depth < k; depth += depth_share) {
+    const int span = std::min(depth_share, k - depth), steps = (span + kDepth - 1) / kDepth;
     const int64_t block_size = static_cast<int64_t>(steps) * Format::kParts * kTile;
-    for (int row = 0; row < m; row += kRowsAtOnce) {
-      const int rows = std::min(kRowsAtOnce, m - row), row_blocks = (rows + 2 * kSide - 1) / (2 * kSide);
-      Pair *packed = left.Get(2 * row_blocks * block_size);
-      ParallelFor(row_blocks, [&](int block) {
+    for (int first = 0; first < shared.lines; first += shared_share) {
+      const int lines = std::min(shared_share, shared.lines - first), blocks = (lines + 2 * kSide - 1) / (2 * kSide);
+      Pair *packed = packing.Get(2 * blocks * block_size);
+      ParallelFor(blocks, [&](int block) {
         const int line = block * 2 * kSide;
-        PackLines<Format>(a + (row + line) * a_line + depth * a_depth, a_line, a_depth, std::min(2 * kSide, rows - line),
-                          span, false, packed + 2 * block * block_size, a_powers + line);
+        PackLines<Format>(shared.x + (first + line) * shared.line_stride + depth * shared.depth_stride,
+                          shared.line_stride, shared.depth_stride, std::min(2 * kSide, lines - line), span,
+                          !shared_is_left, packed + 2 * block * block_size, shared_powers + line);
       });
-      ParallelFor((n + kColumnsAtOnce - 1) / kColumnsAtOnce, [&](int part) {
-        thread_local Buffer right;
-        alignas(64) float b_powers[kColumnsAtOnce];
-        const int column = part * kColumnsAtOnce, columns = std::min(kColumnsAtOnce, n - column);
-        const int column_blocks = (columns + 2 * kSide - 1) / (2 * kSide);
-        Pair *own = right.Get(2 * column_blocks * block_size);
-        PackLines<Format>(b + column * b_line + depth * b_depth, b_line, b_depth, columns, span, true, own, b_powers);
+      ParallelFor(static_cast<int>(parts.size()), [&](int index) {
+        thread_local Buffer other;
+        alignas(64) float powers[kOthersAtOnce];
+        const Part &part = parts[index];
+        const TileSide &side = *part.side;
+        const int part_blocks = (part.lines + 2 * kSide - 1) / (2 * kSide);
+        Pair *own = other.Get(2 * part_blocks * block_size);
+        PackLines<Format>(side.x + part.from * side.line_stride + depth * side.depth_stride, side.line_stride,
+                          side.depth_stride, part.lines, span, shared_is_left, own, powers);
         const Configuration configuration;
         _tile_loadconfig(&configuration);
-        for (int i = 0; i < row_blocks; i++) {
-          const Pair *a0 = packed + 2 * i * block_size;
-          for (int j = 0; j < column_blocks; j++) {
-            const Pair *b0 = own + 2 * j * block_size;
-            const int at = row + i * 2 * kSide, to = column + j * 2 * kSide;
-            MultiplyBlock<Format>(steps, a0, a0 + block_size, b0, b0 + block_size, a_powers + i * 2 * kSide,
-                                  b_powers + j * 2 * kSide, row + rows - at, n - to, depth > 0,
-                                  c + static_cast<int64_t>(at) * n + to, n);
+        for (int i = 0; i < blocks; i++) {
+          for (int j = 0; j < part_blocks; j++) {
+            const Pair *mine = packed + 2 * i * block_size, *its = own + 2 * j * block_size;
+            const int at = i * 2 * kSide, to = j * 2 * kSide;
+            if (shared_is_left) {
+              MultiplyBlock<Format>(steps, mine, mine + block_size, its, its + block_size, shared_powers + at, powers + to,
+                                    lines - at, part.lines - to, accumulate || depth > 0,
+                                    side.c + (first + at) * side.c_row + part.from + to, side.c_row);
+            } else {
+              MultiplyBlock<Format>(steps, its, its + block_size, mine, mine + block_size, powers + to, shared_powers + at,
+                                    part.lines - to, lines - at, accumulate || depth > 0,
+                                    side.c + (part.from + to) * side.c_row + first + at, side.c_row);
+            }
           }
         }
         _tile_release();
@@ -370,11 +407,12 @@ Unit TheUnit() {
 
 bool HasTiles() { return TheUnit() != Unit::kNone; }
 
-void TileMatMul(int m, int n, int k, const float *a, bool a_turned, const float *b, bool b_turned, float *c) {
+void TileProducts(const TileSide &shared, const TileSide *others, int count, int k, bool shared_is_left,
+                  bool accumulate) {
   if (TheUnit() == Unit::kHalf) {
-    Product<Half>(m, n, k, a, a_turned, b, b_turned, c);
+    Products<Half>(shared, others, count, k, shared_is_left, accumulate);
   } else {
-    Product<Brain>(m, n, k, a, a_turned, b, b_turned, c);
+    Products<Brain>(shared, others, count, k, shared_is_left, accumulate);
   }
 }
 

@@ -21,8 +21,8 @@ interface NodeBackend {
 interface Definition {
   /** Position in the enumeration of `native/binding.cc`. */
   readonly index: number;
-  /** Inputs in the order of the C++ function. */
-  readonly inputs: readonly string[];
+  /** Inputs in the order of the C++ function; undefined: all that are given, in their order. */
+  readonly inputs?: readonly string[];
   readonly parameters?: readonly string[];
   readonly outputs: (inputs: Inputs, attributes: Attributes) => readonly (readonly number[])[];
 }
@@ -95,12 +95,58 @@ const fusedKernels: Readonly<Record<string, Definition>> = {
     parameters: ['temperature'],
     outputs: ({ draws }) => [draws!.shape, draws!.shape],
   },
-  SrcodeAddLowRank: { index: 13, inputs: ['y', 'z', 'b'], parameters: ['turned'], outputs: () => [] },
   SrcodeAdamW: {
-    index: 14,
+    index: 13,
     inputs: ['value', 'gradient', 'first', 'second'],
     parameters: ['beta1', 'beta2', 'rate', 'epsilon', 'keep', 'scale'],
     outputs: ({ value }) => [value!.shape, value!.shape, value!.shape],
+  },
+  /** x, then (a, b, y) of each of one to three products: z = scale·x·aᵀ; y += z·bᵀ in place. */
+  SrcodeLowRank: {
+    index: 18,
+    parameters: ['scale0', 'scale1', 'scale2'],
+    outputs: (inputs) => {
+      const [x, ...rest] = Object.values(inputs);
+      return rest.filter((_, i) => i % 3 === 0).map((a) => [x!.shape[0]!, a.shape[0]!]);
+    },
+  },
+  /** x, dx, then (a, b, z, dy) of each: g = scale·dy·b; da = gᵀ·x, db = dyᵀ·z; dx += g·a in place. */
+  SrcodeLowRankGrad: {
+    index: 19,
+    parameters: ['scale0', 'scale1', 'scale2'],
+    outputs: (inputs) =>
+      Object.values(inputs)
+        .slice(2)
+        .filter((_, i) => i % 4 < 2)
+        .map(({ shape }) => shape),
+  },
+};
+
+/** Products of large matrices that share a side, on the matrix unit: that side is packed once. */
+const tileKernels: Readonly<Record<string, Definition>> = {
+  /** x, then one to three W [out, in]: x·Wᵀ. */
+  SrcodeTileLinears: {
+    index: 15,
+    outputs: (inputs) => {
+      const [x, ...weights] = Object.values(inputs);
+      return weights.map((w) => [x!.shape[0]!, w.shape[0]!]);
+    },
+  },
+  /** One to three W [out, in], then as many dy: Σ dy·W. */
+  SrcodeTileLinearsGrad: {
+    index: 16,
+    outputs: (inputs) => {
+      const sides = Object.values(inputs);
+      return [[sides.at(-1)!.shape[0]!, sides[0]!.shape[1]!]];
+    },
+  },
+  /** x, then one to three dy: dyᵀ·x. */
+  SrcodeTileOuters: {
+    index: 17,
+    outputs: (inputs) => {
+      const [x, ...gradients] = Object.values(inputs);
+      return gradients.map((dy) => [dy.shape[1]!, x!.shape[1]!]);
+    },
   },
 };
 
@@ -111,7 +157,7 @@ const skinnyMatMul: Definition = {
 };
 
 const tileMatMul: Definition = {
-  index: 15,
+  index: 14,
   inputs: ['a', 'b'],
   parameters: ['transposeA', 'transposeB'],
   outputs: ({ a, b }, { transposeA, transposeB }) => [
@@ -127,7 +173,8 @@ const maxSkinnyRows = 32;
 
 function createCaller(run: RunNativeKernel) {
   return (definition: Definition, backend: NodeBackend, inputs: Inputs, attributes: Attributes) => {
-    const ids = backend.getInputTensorIds(definition.inputs.map((name) => inputs[name]!));
+    const names = definition.inputs ?? Object.keys(inputs);
+    const ids = backend.getInputTensorIds(names.map((name) => inputs[name]!));
     const parameters = new Float64Array(6);
     definition.parameters?.forEach((name, i) => {
       parameters[i] = attributes[name] ?? 0;
@@ -148,7 +195,8 @@ function createCaller(run: RunNativeKernel) {
 export function registerNativeKernels(run: RunNativeKernel, hasTiles = false): void {
   if (tf.getKernel('SrcodeRmsNorm', 'tensorflow')) return;
   const call = createCaller(run);
-  for (const [kernelName, definition] of Object.entries(fusedKernels)) {
+  const kernels = { ...fusedKernels, ...(hasTiles ? tileKernels : {}) };
+  for (const [kernelName, definition] of Object.entries(kernels)) {
     tf.registerKernel({
       kernelName,
       backendName: 'tensorflow',

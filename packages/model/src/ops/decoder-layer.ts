@@ -1,26 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { AttentionLayout } from './attend.js';
 import { callKernel, hasKernel, type Save } from './kernel-call.js';
+import { type Linear, type LinearOutput, runLinears, runLinearsBackward } from './linears.js';
 
 /** Names of a layer's products in the order of their work. */
 const linearNames = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'] as const;
 type LinearName = (typeof linearNames)[number];
 
-/** The addition scale·b·a to a frozen weight: a [r, in], b [out, r]. */
-export interface LowRankFactors {
-  readonly a: tf.Tensor2D;
-  readonly b: tf.Tensor2D;
-  readonly scale: number;
-}
-
-export interface DecoderLinear {
-  /** [out, in]. */
-  readonly weight: tf.Tensor2D;
-  readonly bias?: tf.Tensor1D | undefined;
-  readonly factors?: LowRankFactors | undefined;
-}
-
-export interface DecoderLayer extends Readonly<Record<LinearName, DecoderLinear>> {
+export interface DecoderLayer extends Readonly<Record<LinearName, Linear>> {
   readonly inputNorm: tf.Tensor1D;
   readonly innerNorm: tf.Tensor1D;
   readonly epsilon: number;
@@ -30,7 +17,7 @@ export interface DecoderLayer extends Readonly<Record<LinearName, DecoderLinear>
 
 /** True when the backend has the kernels of `decoderLayer`. */
 export function hasDecoderLayer(): boolean {
-  return hasKernel('SrcodeAttentionGrad') && hasKernel('SrcodeAddLowRank');
+  return hasKernel('SrcodeAttentionGrad') && hasKernel('SrcodeLowRank');
 }
 
 /** What training changes in a layer, in the order in which `decoderLayer` returns gradients. */
@@ -41,37 +28,6 @@ function listTrained(layer: DecoderLayer): tf.Tensor[] {
     return bias ? [weight, bias] : [weight];
   });
   return layer.frozen ? linears : [layer.inputNorm, layer.innerNorm, ...linears];
-}
-
-/** x·Wᵀ with addition and bias, and what the addition's gradient wants kept: z = scale·x·aᵀ [N, r]. */
-function runLinear(
-  x: tf.Tensor2D,
-  { weight, bias, factors }: DecoderLinear,
-): [y: tf.Tensor2D, z: tf.Tensor2D | undefined] {
-  const y = tf.matMul(x, weight, false, true);
-  const z = factors && (tf.mul(tf.matMul(x, factors.a, false, true), factors.scale) as tf.Tensor2D);
-  // in place: nobody else has seen y yet
-  if (factors) callKernel('SrcodeAddLowRank', { y, z: z!, b: factors.b }, { turned: 1 });
-  return [(bias ? tf.add(y, bias) : y) as tf.Tensor2D, z];
-}
-
-/** The gradient by x, and those of what is trained in this product. */
-function runLinearBackward(
-  dy: tf.Tensor2D,
-  x: tf.Tensor2D,
-  z: tf.Tensor2D | undefined,
-  { weight, bias, factors }: DecoderLinear,
-  frozen: boolean,
-): [dx: tf.Tensor2D, trained: tf.Tensor[]] {
-  const dx = tf.matMul(dy, weight) as tf.Tensor2D;
-  if (!frozen) {
-    const dWeight = tf.matMul(dy, x, true);
-    return [dx, bias ? [dWeight, tf.sum(dy, 0)] : [dWeight]];
-  }
-  if (!factors) return [dx, []];
-  const g = tf.mul(tf.matMul(dy, factors.b), factors.scale) as tf.Tensor2D;
-  callKernel('SrcodeAddLowRank', { y: dx, z: g, b: factors.a }, { turned: 0 });
-  return [dx, [tf.matMul(g, x, true), tf.matMul(dy, z!, true)]];
 }
 
 const norm = (x: tf.Tensor, w: tf.Tensor, epsilon: number) =>
@@ -92,18 +48,19 @@ export function decoderLayer(x: tf.Tensor2D, layer: DecoderLayer, layout: Attent
   return tf.customGrad((...args: unknown[]) => {
     const [x, save] = [args[0] as tf.Tensor2D, args.at(-1) as Save];
     const [h] = norm(x, layer.inputNorm, epsilon);
-    const [q, zq] = runLinear(h, layer.q);
-    const [k, zk] = runLinear(h, layer.k);
-    const [v, zv] = runLinear(h, layer.v);
+    const [[q, zq], [k, zk], [v, zv]] = runLinears(h, [layer.q, layer.k, layer.v]) as [
+      LinearOutput,
+      LinearOutput,
+      LinearOutput,
+    ];
     const attention = { q, k, v, starts, ends, cos, sin };
     const [mixed, logSums] = callKernel('SrcodeAttention', attention, attributes) as [tf.Tensor2D, tf.Tensor];
-    const [projected, zo] = runLinear(mixed, layer.o);
+    const [[projected, zo]] = runLinears(mixed, [layer.o]) as [LinearOutput];
     const inner = tf.add(x, projected) as tf.Tensor2D;
     const [h2] = norm(inner, layer.innerNorm, epsilon);
-    const [gate, zGate] = runLinear(h2, layer.gate);
-    const [up, zUp] = runLinear(h2, layer.up);
+    const [[gate, zGate], [up, zUp]] = runLinears(h2, [layer.gate, layer.up]) as [LinearOutput, LinearOutput];
     const [product] = callKernel('SrcodeSwiGlu', { gate, up }) as [tf.Tensor2D];
-    const [out, zDown] = runLinear(product, layer.down);
+    const [[out, zDown]] = runLinears(product, [layer.down]) as [LinearOutput];
     const factors = [zq, zk, zv, zo, zGate, zUp, zDown];
     const present = factors.filter((z) => z !== undefined);
     save([x, inner, q, k, v, mixed, logSums, gate, up, starts, ends, cos, sin, ...present]);
@@ -124,13 +81,17 @@ export function decoderLayer(x: tf.Tensor2D, layer: DecoderLayer, layout: Attent
       linearNames.map((name, i) => [name, isPresent[i] ? rest.next().value : undefined]),
     );
     const trained: Partial<Record<LinearName, tf.Tensor[]>> = {};
-    const back = (name: LinearName, dy: tf.Tensor2D, input: tf.Tensor2D) => {
-      const [dx, own] = runLinearBackward(dy, input, z[name], layer[name], frozen);
-      trained[name] = own;
+    const back = (names: readonly LinearName[], dy: readonly tf.Tensor2D[], input: tf.Tensor2D) => {
+      const linears = names.map((name) => layer[name]);
+      const kept = names.map((name) => z[name]);
+      const [dx, own] = runLinearsBackward(input, linears, kept, dy, frozen);
+      names.forEach((name, i) => {
+        trained[name] = own[i]!;
+      });
       return dx;
     };
     const [product] = callKernel('SrcodeSwiGlu', { gate: gate!, up: up! }) as [tf.Tensor2D];
-    const dProduct = back('down', dy, product);
+    const dProduct = back(['down'], [dy], product);
     product.dispose();
     const [dGate, dUp] = callKernel('SrcodeSwiGluGrad', { gate: gate!, up: up!, dy: dProduct }) as [
       tf.Tensor2D,
@@ -138,11 +99,11 @@ export function decoderLayer(x: tf.Tensor2D, layer: DecoderLayer, layout: Attent
     ];
     dProduct.dispose();
     const [h2, inverse2] = norm(inner!, layer.innerNorm, epsilon);
-    const dH2 = tf.add(back('gate', dGate, h2), back('up', dUp, h2));
+    const dH2 = back(['gate', 'up'], [dGate, dUp], h2);
     tf.dispose([dGate, dUp, h2]);
     const [throughInner, dInnerNorm] = normBackward(inner!, layer.innerNorm, inverse2, dH2);
     const dInner = tf.add(dy, throughInner) as tf.Tensor2D;
-    const dMixed = back('o', dInner, mixed!);
+    const dMixed = back(['o'], [dInner], mixed!);
     const attention = { q: q!, k: k!, v: v!, starts: starts!, ends: ends!, cos: cos!, sin: sin! };
     const outputs = { out: mixed!, logSums: logSums!, dy: dMixed };
     const [dq, dk, dv] = callKernel('SrcodeAttentionGrad', { ...attention, ...outputs }, attributes) as [
@@ -151,7 +112,7 @@ export function decoderLayer(x: tf.Tensor2D, layer: DecoderLayer, layout: Attent
       tf.Tensor2D,
     ];
     const [h, inverse] = norm(x!, layer.inputNorm, epsilon);
-    const dH = tf.addN([back('q', dq, h), back('k', dk, h), back('v', dv, h)]);
+    const dH = back(['q', 'k', 'v'], [dq, dk, dv], h);
     const [throughX, dInputNorm] = normBackward(x!, layer.inputNorm, inverse, dH);
     const linears = linearNames.flatMap((name) => trained[name]!);
     return [tf.add(dInner, throughX), ...(frozen ? linears : [dInputNorm, dInnerNorm, ...linears])];
