@@ -58,11 +58,11 @@ bool TypedArray(napi_env env, napi_value value, napi_typedarray_type wanted, voi
 enum Kernel {
   kRmsNorm, kRmsNormGrad, kSwiGlu, kSwiGluGrad, kAttention, kAttentionGrad, kFillCache, kDecodeAttention, kCopyRows,
   kSkinnyMatMul, kDecodeLayer, kPickLogProbs, kSampleRows, kAdamW, kTileMatMul, kTileLinears, kTileLinearsGrad,
-  kTileOuters, kLowRank, kLowRankGrad, kKernelCount
+  kTileOuters, kLowRank, kLowRankGrad, kCompressWeights, kKernelCount
 };
 /** Inputs and outputs of each kernel; −1: as many as there are, which the kernel itself checks. */
-const int kArity[kKernelCount][2] = {{2, 2}, {4, 2}, {2, 1}, {3, 2}, {7, 2}, {10, 3}, {9, 0}, {9, 1}, {3, 0}, {2, 1}, {19, 1},
-                                     {2, 1}, {2, 2}, {4, 3}, {2, 1}, {-1, -1}, {-1, 1}, {-1, -1}, {-1, -1}, {-1, -1}};
+const int kArity[kKernelCount][2] = {{2, 2}, {4, 2}, {2, 1}, {3, 2}, {7, 2}, {10, 3}, {9, 0}, {9, 1}, {3, 0}, {2, 1}, {33, 1},
+                                     {2, 1}, {2, 2}, {4, 3}, {2, 1}, {-1, -1}, {-1, 1}, {-1, -1}, {-1, -1}, {-1, -1}, {1, 2}};
 /** Products that one kernel takes. */
 constexpr size_t kMostLinears = 3;
 
@@ -91,6 +91,24 @@ void Sliced(int64_t n, int64_t cost, const Work &work) {
     const int64_t from = n * i / kSlices, to = n * (i + 1) / kSlices;
     if (to > from) work(from, to - from);
   });
+}
+
+/** Words of 4 bytes of a row of k weights. */
+int64_t WordsOf(srcode::Storage storage, int64_t k) {
+  switch (storage) {
+    case srcode::Storage::kBrain: return k / 2;
+    case srcode::Storage::kAffine4: return k / 32 * 6;
+    case srcode::Storage::kAffine8: return k / 16 * 6;
+    default: return k;
+  }
+}
+
+/** Weights [n, k]: the width of their tensor tells how they are stored. */
+srcode::Weights WeightsOf(const Tensor &t, int k) {
+  using srcode::Storage;
+  for (const Storage storage : {Storage::kBrain, Storage::kAffine4, Storage::kAffine8})
+    if (t.shape[1] == WordsOf(storage, k)) return {t.data, storage};
+  return {t.data, Storage::kFloat};
 }
 
 void Run(int kernel, const std::vector<Tensor> &in, const std::vector<Tensor> &out, const double *p) {
@@ -141,17 +159,33 @@ void Run(int kernel, const std::vector<Tensor> &in, const std::vector<Tensor> &o
     case kCopyRows:
       srcode::CopyRows(static_cast<int>(in[1].size()), in[0].size() / in[0].shape[0], in[0].f(), in[1].i(), in[2].i());
       return;
-    case kSkinnyMatMul:
-      srcode::SkinnyMatMul(rows_of(in[0]), rows_of(in[1]), static_cast<int>(in[1].shape[1]), in[0].f(), in[1].f(),
-                           out[0].f());
+    case kSkinnyMatMul: {
+      const int k = static_cast<int>(in[0].shape[1]);
+      srcode::SkinnyMatMul(rows_of(in[0]), rows_of(in[1]), k, in[0].f(), WeightsOf(in[1], k), out[0].f());
       return;
+    }
     case kDecodeLayer: {
-      // a layer without biases gives tensors of no elements
-      const auto bias = [&](int i) { return in[i].size() > 0 ? in[i].f() : nullptr; };
-      const srcode::DecodeLayerWeights layer{static_cast<int>(in[0].shape[1]), static_cast<int>(in[7].shape[0]),
-                                             static_cast<float>(p[0]), in[1].f(), in[2].f(), in[3].f(), in[4].f(),
-                                             in[5].f(), in[6].f(), in[7].f(), in[8].f(), in[9].f(), bias(10), bias(11),
-                                             bias(12)};
+      // x, norms, weights, biases, cache, factors: what a layer does not have are tensors of no elements
+      const auto optional = [&](int i) { return in[i].size() > 0 ? in[i].f() : nullptr; };
+      const int hidden = static_cast<int>(in[0].shape[1]), inner = rows_of(in[7]);
+      const auto linear = [&](int weight, int k, int bias, int factors) {
+        const Tensor &a = in[factors], &b = in[factors + 1];
+        return srcode::DecodeLinear{WeightsOf(in[weight], k), bias > 0 ? optional(bias) : nullptr, a.f(), b.f(),
+                                    a.size() > 0 ? rows_of(a) : 0};
+      };
+      const srcode::DecodeLayerWeights layer{hidden,
+                                             inner,
+                                             static_cast<float>(p[0]),
+                                             static_cast<float>(p[1]),
+                                             in[1].f(),
+                                             in[6].f(),
+                                             linear(2, hidden, 10, 19),
+                                             linear(3, hidden, 11, 21),
+                                             linear(4, hidden, 12, 23),
+                                             linear(5, shape.heads * shape.d, 0, 25),
+                                             linear(7, hidden, 0, 27),
+                                             linear(8, hidden, 0, 29),
+                                             linear(9, inner, 0, 31)};
       const srcode::DecodeLayerState state{shape.heads, shape.kv_heads, shape.d, static_cast<int>(p[5]), in[13].i(),
                                            in[14].i(), in[15].f(), in[16].f(), in[17].f(), in[18].f()};
       srcode::DecodeLayer(layer, state, rows_of(in[0]), in[0].f(), out[0].f());
@@ -227,6 +261,14 @@ void Run(int kernel, const std::vector<Tensor> &in, const std::vector<Tensor> &o
         products.push_back({n, rank, z.f(), dy.f(), true, out[2 * i + 1].f()});
       }
       srcode::LowRankOuter(m, products.data(), static_cast<int>(products.size()));
+      return;
+    }
+    case kCompressWeights: {
+      const auto storage = static_cast<srcode::Storage>(static_cast<int>(p[0]));
+      const int n = rows_of(in[0]), k = static_cast<int>(in[0].shape[1]);
+      const bool fits = out[0].shape[1] == WordsOf(storage, k) &&
+                        srcode::CompressWeights(storage, n, k, in[0].f(), out[0].data);
+      out[1].f()[0] = fits ? 1 : 0;
       return;
     }
     case kAdamW: {

@@ -9,6 +9,10 @@
 #include <thread>
 #include <vector>
 
+#ifdef __FMA__
+#include <immintrin.h>
+#endif
+
 namespace srcode {
 namespace {
 
@@ -35,6 +39,29 @@ typedef Lanes8 Widest;
 constexpr int kLanes = sizeof(Vector) / sizeof(float);
 inline Vector Load(const float *p) { return *reinterpret_cast<const Vector *>(p); }
 inline void Store(float *p, Vector v) { *reinterpret_cast<Vector *>(p) = v; }
+/**
+ * a·b + c in one instruction where there is one. Written as an expression it would be, with sums allowed in any order,
+ * two products and two sums for every two of these.
+ */
+inline Vector8 MulAdd(Vector8 a, Vector8 b, Vector8 c) {
+#ifdef __FMA__
+  return _mm256_fmadd_ps(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+inline Vector16 MulAdd(Vector16 a, Vector16 b, Vector16 c) {
+#ifdef __AVX512F__
+  return _mm512_fmadd_ps(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+/** The same number in every lane. */
+template <typename V>
+inline V Spread(float x) {
+  return V{} + x;
+}
 inline float Sum(Vector v) {
   float total[8];
   for (int i = 0; i < 8; i++) total[i] = kLanes == 16 ? v[i] + v[(i + 8) % kLanes] : v[i];
@@ -139,9 +166,9 @@ inline void Tile(int k, const float *a, int64_t a_row, int64_t a_depth, const fl
   for (int p = 0; p < k; p++, b += b_row) {
     const Vector b0 = Load(b), b1 = Load(b + kLanes);
     for (int r = 0; r < kRows; r++) {
-      const float x = a[r * a_row + p * a_depth];
-      sums[r][0] += x * b0;
-      sums[r][1] += x * b1;
+      const Vector x = Spread<Vector>(a[r * a_row + p * a_depth]);
+      sums[r][0] = MulAdd(x, b0, sums[r][0]);
+      sums[r][1] = MulAdd(x, b1, sums[r][1]);
     }
   }
   for (int r = 0; r < kRows; r++) {
@@ -181,10 +208,10 @@ inline float Dot(const float *a, const float *b, int n) {
   Vector s0 = {}, s1 = {}, s2 = {}, s3 = {};
   int i = 0;
   for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
-    s0 += Load(a + i) * Load(b + i);
-    s1 += Load(a + i + kLanes) * Load(b + i + kLanes);
-    s2 += Load(a + i + 2 * kLanes) * Load(b + i + 2 * kLanes);
-    s3 += Load(a + i + 3 * kLanes) * Load(b + i + 3 * kLanes);
+    s0 = MulAdd(Load(a + i), Load(b + i), s0);
+    s1 = MulAdd(Load(a + i + kLanes), Load(b + i + kLanes), s1);
+    s2 = MulAdd(Load(a + i + 2 * kLanes), Load(b + i + 2 * kLanes), s2);
+    s3 = MulAdd(Load(a + i + 3 * kLanes), Load(b + i + 3 * kLanes), s3);
   }
   float total = Sum((s0 + s1) + (s2 + s3));
   for (; i < n; i++) total += a[i] * b[i];
@@ -194,11 +221,142 @@ inline float Dot(const float *a, const float *b, int n) {
 /** Rows of weights that `SkinnyTile` takes at once: enough sums under way to hide how long each addition takes. */
 constexpr int kStreams = 12;
 
+/** q·scale + offset of sixteen numbers: (bytes >> kShift & kMask), signed when nothing is masked. */
+template <int kShift, int kMask>
+inline void ExpandQuanta(const void *bytes, float scale, float offset, float *to) {
+#ifdef __AVX512F__
+  // compilers of 2022 know these conversions as instructions only by name
+  __m128i quanta = _mm_loadu_si128(static_cast<const __m128i *>(bytes));
+  if (kShift > 0) quanta = _mm_srli_epi16(quanta, kShift);
+  if (kMask > 0) quanta = _mm_and_si128(quanta, _mm_set1_epi8(kMask));
+  const __m512i wide = kMask > 0 ? _mm512_cvtepu8_epi32(quanta) : _mm512_cvtepi8_epi32(quanta);
+  _mm512_storeu_ps(to, _mm512_fmadd_ps(_mm512_cvtepi32_ps(wide), _mm512_set1_ps(scale), _mm512_set1_ps(offset)));
+#else
+  for (int i = 0; i < 16; i++) {
+    const uint8_t byte = static_cast<const uint8_t *>(bytes)[i];
+    const int q = kMask > 0 ? byte >> kShift & kMask : static_cast<int8_t>(byte);
+    to[i] = std::fma(static_cast<float>(q), scale, offset);
+  }
+#endif
+}
+
+/** A block of 32 numbers q·scale + offset, q the low and then the high halves of its bytes. */
+struct Affine4 {
+  static constexpr int kCount = 32;
+  float scale, offset;
+  uint8_t quanta[16];
+  void Expand(float *to) const {
+    ExpandQuanta<0, 15>(quanta, scale, offset, to);
+    ExpandQuanta<4, 15>(quanta, scale, offset, to + 16);
+  }
+};
+
+/** A block of 16 numbers q·scale + offset. */
+struct Affine8 {
+  static constexpr int kCount = 16;
+  float scale, offset;
+  int8_t quanta[16];
+  void Expand(float *to) const {
+    ExpandQuanta<0, 0>(quanta, scale, offset, to);
+  }
+};
+
+void SetQuanta(const int *quanta, Affine4 *block) {
+  for (int i = 0; i < 16; i++) block->quanta[i] = static_cast<uint8_t>(quanta[i] | quanta[16 + i] << 4);
+}
+void SetQuanta(const int *quanta, Affine8 *block) {
+  for (int i = 0; i < 16; i++) block->quanta[i] = static_cast<int8_t>(quanta[i]);
+}
+
+/**
+ * Sets scale and quanta such that expanding gives `values` bit by bit, given the offset; false if there are none. With
+ * the widest distance from it being `most` quanta at most, the scale is that distance over 1, 2, … or `most`: what was
+ * rounded to so many steps mostly uses all of them.
+ */
+template <typename Block>
+bool FitBlock(const float *values, float widest, int most, int least, Block *block) {
+  for (int steps = most; steps >= 1; steps--) {
+    block->scale = widest / steps;
+    const float by = block->scale > 0 ? 1 / block->scale : 0;
+    int quanta[Block::kCount];
+    for (int i = 0; i < Block::kCount; i++)
+      quanta[i] = static_cast<int>(std::min<float>(most, std::max<float>(least, std::nearbyint((values[i] - block->offset) * by))));
+    SetQuanta(quanta, block);
+    float expanded[Block::kCount];
+    block->Expand(expanded);
+    bool fits = true;
+    for (int i = 0; i < Block::kCount; i++) fits &= expanded[i] == values[i];
+    if (fits) return true;
+  }
+  return false;
+}
+
+bool Compress(const float *values, Affine4 *block) {
+  const auto [low, high] = std::minmax_element(values, values + Affine4::kCount);
+  block->offset = *low;
+  return FitBlock(values, *high - *low, 15, 0, block);
+}
+
+bool Compress(const float *values, Affine8 *block) {
+  float widest = 0;
+  for (int i = 0; i < Affine8::kCount; i++) widest = std::max(widest, std::abs(values[i]));
+  block->offset = 0;
+  return FitBlock(values, widest, 127, -128, block);
+}
+
+template <typename Block>
+bool CompressBlocks(const float *values, int64_t count, void *to) {
+  Block *block = static_cast<Block *>(to);
+  for (int64_t i = 0; i < count; i += Block::kCount)
+    if (!Compress(values + i, block++)) return false;
+  return true;
+}
+
+bool CompressHeads(const float *values, int64_t count, void *to) {
+  uint16_t *heads = static_cast<uint16_t *>(to);
+  for (int64_t i = 0; i < count; i++) {
+    uint32_t bits;
+    std::memcpy(&bits, values + i, 4);
+    if (bits & 0xFFFF) return false;
+    heads[i] = static_cast<uint16_t>(bits >> 16);
+  }
+  return true;
+}
+
+template <typename Block>
+void ExpandBlocks(const void *data, int64_t first, int64_t count, float *to) {
+  const Block *block = static_cast<const Block *>(data) + first / Block::kCount;
+  for (int64_t i = 0; i < count; i += Block::kCount) (block++)->Expand(to + i);
+}
+
+/** `rows` rows from row `first` on as float32: where they lie, or in `buffer`. */
+const float *ExpandRows(const Weights &w, int k, int first, int rows, float *buffer) {
+  const int64_t from = static_cast<int64_t>(first) * k, count = static_cast<int64_t>(rows) * k;
+  switch (w.storage) {
+    case Storage::kFloat: return static_cast<const float *>(w.data) + from;
+    case Storage::kAffine4: ExpandBlocks<Affine4>(w.data, from, count, buffer); break;
+    case Storage::kAffine8: ExpandBlocks<Affine8>(w.data, from, count, buffer); break;
+    case Storage::kBrain: {
+      const uint16_t *heads = static_cast<const uint16_t *>(w.data) + from;
+      uint32_t *bits = reinterpret_cast<uint32_t *>(buffer);
+      for (int64_t i = 0; i < count; i++) bits[i] = static_cast<uint32_t>(heads[i]) << 16;
+    }
+  }
+  return buffer;
+}
+
+/** Room of a thread for the rows that it expands. */
+float *ExpansionBuffer(size_t count) {
+  static thread_local std::vector<float> buffer;
+  if (buffer.size() < count) buffer.resize(count);
+  return buffer.data();
+}
+
 /**
  * yT [kRows, M] = w [kRows, k] · xT [k, M], M the lanes of kParts vectors: a weight is read once and meets all columns.
- * Rows of w lie one after the other; the rows after these are fetched ahead.
+ * Rows of w lie one after the other; with kFetch the rows after these are fetched ahead.
  */
-template <typename Lanes, int kParts, int kRows>
+template <typename Lanes, int kParts, int kRows, bool kFetch>
 inline void SkinnyTile(int k, const float *x, const float *w, float *y) {
   typedef typename Lanes::V V;
   constexpr int kWidth = sizeof(V) / sizeof(float);
@@ -207,13 +365,14 @@ inline void SkinnyTile(int k, const float *x, const float *w, float *y) {
     V v[kParts];
     for (int h = 0; h < kParts; h++) v[h] = reinterpret_cast<const V *>(x + static_cast<int64_t>(p) * kParts * kWidth)[h];
     for (int r = 0; r < kRows; r++) {
-      const float a = w[static_cast<int64_t>(r) * k + p];
-      for (int h = 0; h < kParts; h++) sums[r][h] += a * v[h];
+      const V a = Spread<V>(w[static_cast<int64_t>(r) * k + p]);
+      for (int h = 0; h < kParts; h++) sums[r][h] = MulAdd(a, v[h], sums[r][h]);
     }
   };
   int p = 0;
   for (; p + 16 <= k; p += 16) {
-    for (int r = 0; r < kRows; r++) __builtin_prefetch(w + static_cast<int64_t>(kRows + r) * k + p, 0, 2);
+    if (kFetch)
+      for (int r = 0; r < kRows; r++) __builtin_prefetch(w + static_cast<int64_t>(kRows + r) * k + p, 0, 2);
 #pragma GCC unroll 16
     for (int q = 0; q < 16; q++) step(p + q);
   }
@@ -222,19 +381,21 @@ inline void SkinnyTile(int k, const float *x, const float *w, float *y) {
     for (int h = 0; h < kParts; h++) reinterpret_cast<V *>(y)[r * kParts + h] = sums[r][h];
 }
 
-template <typename Lanes, int kParts>
-void SkinnyRange(int from, int to, int k, const float *x, const float *w, float *y) {
-  constexpr int kWidth = kParts * sizeof(typename Lanes::V) / sizeof(float);
-  int o = from;
-  for (; o + kStreams <= to; o += kStreams)
-    SkinnyTile<Lanes, kParts, kStreams>(k, x, w + static_cast<int64_t>(o) * k, y + static_cast<int64_t>(o) * kWidth);
-  for (; o < to; o++) SkinnyTile<Lanes, kParts, 1>(k, x, w + static_cast<int64_t>(o) * k, y + static_cast<int64_t>(o) * kWidth);
+template <typename Lanes, int kParts, bool kFetch>
+void SkinnyRows(int rows, int k, const float *x, const float *w, float *y) {
+  constexpr int kWidth = kParts * sizeof(typename Lanes::V) / sizeof(float), kFew = 4;
+  int o = 0;
+  const auto at = [&](auto tile) { tile(k, x, w + static_cast<int64_t>(o) * k, y + static_cast<int64_t>(o) * kWidth); };
+  for (; o + kStreams <= rows; o += kStreams) at(SkinnyTile<Lanes, kParts, kStreams, kFetch>);
+  for (; o + kFew <= rows; o += kFew) at(SkinnyTile<Lanes, kParts, kFew, kFetch>);
+  for (; o < rows; o++) at(SkinnyTile<Lanes, kParts, 1, kFetch>);
 }
 
-/** y [to − from] = w · x for one column: four rows at a time, fetched ahead. */
-void SkinnyVector(int from, int to, int k, const float *x, const float *w, float *y) {
-  int o = from;
-  for (; o + 4 <= to; o += 4) {
+/** y [rows] = w · x for one column: four rows at a time, with kFetch fetched ahead. */
+template <bool kFetch>
+void SkinnyVector(int rows, int k, const float *x, const float *w, float *y) {
+  int o = 0;
+  for (; o + 4 <= rows; o += 4) {
     const float *row = w + static_cast<int64_t>(o) * k;
     Vector sums[4][2] = {};
     int p = 0;
@@ -242,9 +403,10 @@ void SkinnyVector(int from, int to, int k, const float *x, const float *w, float
       const Vector x0 = Load(x + p), x1 = Load(x + p + kLanes);
       for (int r = 0; r < 4; r++) {
         const float *at = row + static_cast<int64_t>(r) * k + p;
-        for (int line = 0; line < 2 * kLanes; line += 16) __builtin_prefetch(at + 4 * static_cast<int64_t>(k) + line, 0, 2);
-        sums[r][0] += Load(at) * x0;
-        sums[r][1] += Load(at + kLanes) * x1;
+        if (kFetch)
+          for (int line = 0; line < 2 * kLanes; line += 16) __builtin_prefetch(at + 4 * static_cast<int64_t>(k) + line, 0, 2);
+        sums[r][0] = MulAdd(Load(at), x0, sums[r][0]);
+        sums[r][1] = MulAdd(Load(at + kLanes), x1, sums[r][1]);
       }
     }
     for (int r = 0; r < 4; r++) {
@@ -253,19 +415,30 @@ void SkinnyVector(int from, int to, int k, const float *x, const float *w, float
       y[o + r] = total;
     }
   }
-  for (; o < to; o++) y[o] = Dot(x, w + static_cast<int64_t>(o) * k, k);
+  for (; o < rows; o++) y[o] = Dot(x, w + static_cast<int64_t>(o) * k, k);
 }
 
 /** Columns that `SkinnyColumns` works on for m rows of x: 1, 8, 16 or 32. */
 int PaddedRows(int m) { return m == 1 ? 1 : m <= 8 ? 8 : m <= 16 ? 16 : 32; }
 
-/** yT [n, M] from row `from` to `to`: w [n, k] · xT [k, M], M of `PaddedRows`. */
-void SkinnyColumns(int columns, int from, int to, int k, const float *x, const float *w, float *y) {
+template <bool kFetch>
+void SkinnyColumns(int columns, int rows, int k, const float *x, const float *w, float *y) {
   switch (columns) {
-    case 1: return SkinnyVector(from, to, k, x, w, y);
-    case 8: return SkinnyRange<Lanes8, 1>(from, to, k, x, w, y);
-    case 16: return SkinnyRange<Widest, 16 / kLanes>(from, to, k, x, w, y);
-    default: return SkinnyRange<Widest, 32 / kLanes>(from, to, k, x, w, y);
+    case 1: return SkinnyVector<kFetch>(rows, k, x, w, y);
+    case 8: return SkinnyRows<Lanes8, 1, kFetch>(rows, k, x, w, y);
+    case 16: return SkinnyRows<Widest, 16 / kLanes, kFetch>(rows, k, x, w, y);
+    default: return SkinnyRows<Widest, 32 / kLanes, kFetch>(rows, k, x, w, y);
+  }
+}
+
+/** yT [to − from, M] of rows `from` to `to` of w [n, k] · xT [k, M], M of `PaddedRows`. */
+void SkinnyRange(int columns, int from, int to, int k, const float *x, const Weights &w, float *y) {
+  if (w.storage == Storage::kFloat)
+    return SkinnyColumns<true>(columns, to - from, k, x, static_cast<const float *>(w.data) + static_cast<int64_t>(from) * k, y);
+  float *buffer = ExpansionBuffer(static_cast<size_t>(kStreams) * k);
+  for (int o = from; o < to; o += kStreams) {
+    const int rows = std::min(kStreams, to - o);
+    SkinnyColumns<false>(columns, rows, k, x, ExpandRows(w, k, o, rows, buffer), y + static_cast<int64_t>(o - from) * columns);
   }
 }
 
@@ -554,10 +727,30 @@ void CopyRows(int count, int64_t row_size, float *cache, const int32_t *from, co
     std::memcpy(cache + to[i] * row_size, cache + from[i] * row_size, sizeof(float) * row_size);
 }
 
-void SkinnyMatMul(int m, int n, int k, const float *x, const float *w, float *y) {
+bool CompressWeights(Storage storage, int n, int k, const float *values, void *to) {
+  const int64_t row_bytes = storage == Storage::kBrain     ? int64_t{k} * 2
+                            : storage == Storage::kAffine4 ? int64_t{k} / Affine4::kCount * sizeof(Affine4)
+                                                           : int64_t{k} / Affine8::kCount * sizeof(Affine8);
+  // most weights that do not fit do not from the first row on
+  std::atomic<bool> fits{true};
+  const auto row = [&](int i) {
+    if (!fits) return;
+    const float *from = values + static_cast<int64_t>(i) * k;
+    void *own = static_cast<char *>(to) + i * row_bytes;
+    const bool done = storage == Storage::kBrain     ? CompressHeads(from, k, own)
+                      : storage == Storage::kAffine4 ? CompressBlocks<Affine4>(from, k, own)
+                                                     : CompressBlocks<Affine8>(from, k, own);
+    if (!done) fits = false;
+  };
+  if (n > 0) row(0);
+  if (fits) ParallelFor(n, row);
+  return fits;
+}
+
+void SkinnyMatMul(int m, int n, int k, const float *x, const Weights &w, float *y) {
   const int columns = PaddedRows(m);
   if (columns == 1) {
-    InShares(n, [&](int from, int to) { SkinnyVector(from, to, k, x, w, y); });
+    InShares(n, [&](int from, int to) { SkinnyRange(1, from, to, k, x, w, y + from); });
     return;
   }
   std::vector<float> turned(static_cast<size_t>(k) * columns);
@@ -566,12 +759,47 @@ void SkinnyMatMul(int m, int n, int k, const float *x, const float *w, float *y)
     std::vector<float> part(static_cast<size_t>(kStreams) * columns);
     for (int o = from; o < to; o += kStreams) {
       const int rows = std::min(kStreams, to - o);
-      SkinnyColumns(columns, 0, rows, k, turned.data(), w + static_cast<int64_t>(o) * k, part.data());
+      SkinnyRange(columns, o, o + rows, k, turned.data(), w, part.data());
       for (int i = 0; i < m; i++)
         for (int r = 0; r < rows; r++) y[static_cast<int64_t>(i) * n + o + r] = part[r * columns + i];
     }
   });
 }
+
+namespace {
+
+/** A linear layer of few rows at work: what its low-rank addition makes of the input is computed before the rest. */
+class SkinnyLinear {
+ public:
+  /** x [in, columns]. */
+  SkinnyLinear(const DecodeLinear &linear, float scale, int columns, int k, const float *x)
+      : linear_(linear), columns_(columns), k_(k), x_(x) {
+    if (linear.rank == 0) return;
+    reduced_.resize(static_cast<size_t>(linear.rank) * columns);
+    SkinnyColumns<false>(columns, linear.rank, k, x, linear.a, reduced_.data());
+    for (float &z : reduced_) z *= scale;
+  }
+  /** y [to − from, columns], without bias. */
+  void Rows(int from, int to, float *y) const {
+    SkinnyRange(columns_, from, to, k_, x_, linear_.w, y);
+    if (linear_.rank == 0) return;
+    float more[kStreams * 32];
+    for (int o = from; o < to; o += kStreams, y += kStreams * columns_) {
+      const int rows = std::min(kStreams, to - o);
+      SkinnyColumns<false>(columns_, rows, linear_.rank, reduced_.data(),
+                           linear_.b + static_cast<int64_t>(o) * linear_.rank, more);
+      for (int i = 0; i < rows * columns_; i++) y[i] += more[i];
+    }
+  }
+
+ private:
+  const DecodeLinear &linear_;
+  const int columns_, k_;
+  const float *x_;
+  std::vector<float> reduced_;
+};
+
+}  // namespace
 
 void DecodeLayer(const DecodeLayerWeights &layer, const DecodeLayerState &state, int m, const float *x, float *out) {
   const int columns = PaddedRows(m), D = layer.hidden, F = layer.inner, d = state.d;
@@ -580,17 +808,25 @@ void DecodeLayer(const DecodeLayerWeights &layer, const DecodeLayerState &state,
   std::vector<float> turned(static_cast<size_t>(std::max({Q + 2 * K, D, F})) * columns), qkv(static_cast<size_t>(m) * (Q + 2 * K));
   std::vector<float> sum(static_cast<size_t>(D) * columns), gates(static_cast<size_t>(F) * columns);
   float *q = qkv.data(), *k = q + static_cast<int64_t>(m) * Q, *v = k + static_cast<int64_t>(m) * K;
+  const auto linear = [&](const DecodeLinear &of, int size, const float *input) {
+    return SkinnyLinear(of, layer.scale, columns, size, input);
+  };
 
   RmsNorm(m, D, x, layer.input_norm, layer.epsilon, normed.data(), inverse.data());
   ToColumns(m, D, columns, normed.data(), in.data());
-  const struct { const float *w, *bias; float *to; int size, start; } parts[3] = {
-      {layer.q, layer.q_bias, q, Q, 0}, {layer.k, layer.k_bias, k, K, Q}, {layer.v, layer.v_bias, v, K, Q + K}};
+  const struct {
+    SkinnyLinear linear;
+    const float *bias;
+    float *to;
+    int size, start;
+  } parts[3] = {{linear(layer.q, D, in.data()), layer.q.bias, q, Q, 0},
+                {linear(layer.k, D, in.data()), layer.k.bias, k, K, Q},
+                {linear(layer.v, D, in.data()), layer.v.bias, v, K, Q + K}};
   InShares(Q + 2 * K, [&](int from, int to) {
     for (const auto &part : parts) {
       const int first = std::max(from, part.start), last = std::min(to, part.start + part.size);
       if (first < last)
-        SkinnyColumns(columns, first - part.start, last - part.start, D, in.data(), part.w,
-                      turned.data() + static_cast<int64_t>(part.start) * columns);
+        part.linear.Rows(first - part.start, last - part.start, turned.data() + static_cast<int64_t>(first) * columns);
     }
   });
   for (const auto &part : parts) {
@@ -603,19 +839,22 @@ void DecodeLayer(const DecodeLayerWeights &layer, const DecodeLayerState &state,
   DecodeAttention(m, state.heads, state.kv_heads, d, q, k, v, state.cache_rows, state.positions, state.cos, state.sin,
                   state.cache_k, state.cache_v, state.capacity, mixed);
   ToColumns(m, Q, columns, mixed, in.data());
-  InShares(D, [&](int from, int to) { SkinnyColumns(columns, from, to, Q, in.data(), layer.o, sum.data()); });
+  const SkinnyLinear o = linear(layer.o, Q, in.data());
+  InShares(D, [&](int from, int to) { o.Rows(from, to, sum.data() + static_cast<int64_t>(from) * columns); });
   FromColumns(m, D, columns, sum.data(), out);
   for (int64_t i = 0; i < static_cast<int64_t>(m) * D; i++) out[i] += x[i];
 
   RmsNorm(m, D, out, layer.inner_norm, layer.epsilon, normed.data(), inverse.data());
   ToColumns(m, D, columns, normed.data(), in.data());
+  const SkinnyLinear gate = linear(layer.gate, D, in.data()), up = linear(layer.up, D, in.data());
   InShares(F, [&](int from, int to) {
-    SkinnyColumns(columns, from, to, D, in.data(), layer.gate, gates.data());
-    SkinnyColumns(columns, from, to, D, in.data(), layer.up, turned.data());
     const int64_t at = static_cast<int64_t>(from) * columns, n = static_cast<int64_t>(to - from) * columns;
+    gate.Rows(from, to, gates.data() + at);
+    up.Rows(from, to, turned.data() + at);
     SwiGlu(n, gates.data() + at, turned.data() + at, gates.data() + at);
   });
-  InShares(D, [&](int from, int to) { SkinnyColumns(columns, from, to, F, gates.data(), layer.down, sum.data()); });
+  const SkinnyLinear down = linear(layer.down, F, gates.data());
+  InShares(D, [&](int from, int to) { down.Rows(from, to, sum.data() + static_cast<int64_t>(from) * columns); });
   for (int i = 0; i < m; i++)
     for (int o = 0; o < D; o++) out[static_cast<int64_t>(i) * D + o] += sum[static_cast<int64_t>(o) * columns + i];
 }
@@ -686,7 +925,7 @@ void ThinProduct(int rows, int k, int rank, int padded, const float *x, const fl
   float block[kStreams * kRankShare];
   for (int row = 0; row < rows; row += kStreams) {
     const int count = std::min(kStreams, rows - row);
-    SkinnyColumns(padded, 0, count, k, factor, x + static_cast<int64_t>(row) * k, block);
+    SkinnyColumns<false>(padded, count, k, factor, x + static_cast<int64_t>(row) * k, block);
     for (int r = 0; r < count; r++) std::memcpy(to + (row + r) * to_row, block + r * padded, sizeof(float) * rank);
   }
 }

@@ -32,14 +32,41 @@ void DecodeAttention(int rows, int heads, int kv_heads, int d, const float *q, c
                      const int32_t *cache_rows, const int32_t *positions, const float *cos, const float *sin,
                      float *cache_k, float *cache_v, int capacity, float *out);
 void CopyRows(int count, int64_t row_size, float *cache, const int32_t *from, const int32_t *to);
-/** y [m, n] = x [m, k] · wᵀ, w [n, k], for at most 32 rows: every weight is read once. */
-void SkinnyMatMul(int m, int n, int k, const float *x, const float *w, float *y);
 
-/** Weights [out, in] of one decoder layer; biases may be null. */
+/**
+ * How weights [n, k] lie in memory. All but the first are exact: expanding them gives the float32 numbers that they were
+ * made of, bit by bit. What decoding reads is up to five times less.
+ */
+enum class Storage {
+  kFloat,
+  /** The upper halves of float32 numbers whose lower halves are zero. */
+  kBrain,
+  /** Blocks of 24 bytes: float32 scale and offset, then 32 quanta of 4 bits; k is a multiple of 32. */
+  kAffine4,
+  /** Blocks of 24 bytes: float32 scale and offset, then 16 signed quanta; k is a multiple of 16. */
+  kAffine8,
+};
+struct Weights {
+  const void *data;
+  Storage storage;
+};
+/** Puts float32 weights [n, k] into another storage; false, and `to` undefined, when it does not hold them exactly. */
+bool CompressWeights(Storage storage, int n, int k, const float *values, void *to);
+
+/** y [m, n] = x [m, k] · wᵀ, w [n, k], for at most 32 rows: every weight is read once. */
+void SkinnyMatMul(int m, int n, int k, const float *x, const Weights &w, float *y);
+
+/** y = x·wᵀ + bias + scale·(x·aᵀ)·bᵀ: w [out, in], a [rank, in], b [out, rank]; bias, and a and b of rank 0, may be null. */
+struct DecodeLinear {
+  Weights w;
+  const float *bias, *a, *b;
+  int rank;
+};
 struct DecodeLayerWeights {
   int hidden, inner;
-  float epsilon;
-  const float *input_norm, *q, *k, *v, *o, *inner_norm, *gate, *up, *down, *q_bias, *k_bias, *v_bias;
+  float epsilon, scale;
+  const float *input_norm, *inner_norm;
+  DecodeLinear q, k, v, o, gate, up, down;
 };
 struct DecodeLayerState {
   int heads, kv_heads, d, capacity;

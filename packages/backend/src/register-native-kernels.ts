@@ -79,8 +79,9 @@ const fusedKernels: Readonly<Record<string, Definition>> = {
     inputs: [
       ...['x', 'inputNorm', 'q', 'k', 'v', 'o', 'innerNorm', 'gate', 'up', 'down', 'qBias', 'kBias', 'vBias'],
       ...['cacheRows', 'positions', 'cos', 'sin', 'cacheK', 'cacheV'],
+      ...['q', 'k', 'v', 'o', 'gate', 'up', 'down'].flatMap((name) => [`${name}A`, `${name}B`]),
     ],
-    parameters: ['epsilon', 'length', 'heads', 'kvHeads', 'headDim', 'capacity'],
+    parameters: ['epsilon', 'scale', 'heads', 'kvHeads', 'headDim', 'capacity'],
     outputs: ({ x }) => [x!.shape],
   },
   SrcodePickLogProbs: {
@@ -100,6 +101,22 @@ const fusedKernels: Readonly<Record<string, Definition>> = {
     inputs: ['value', 'gradient', 'first', 'second'],
     parameters: ['beta1', 'beta2', 'rate', 'epsilon', 'keep', 'scale'],
     outputs: ({ value }) => [value!.shape, value!.shape, value!.shape],
+  },
+  /** x [m, k] of at most 32 rows times wᵀ, w [n, k] as it is or compressed. */
+  SrcodeSkinnyLinear: {
+    index: 9,
+    inputs: ['x', 'w'],
+    outputs: ({ x, w }) => [[x!.shape[0]!, w!.shape[0]!]],
+  },
+  /**
+   * Float32 weights [n, k] in a storage of fewer words a row, bit by bit, and 1; or 0 where it does not hold them
+   * exactly: see `Storage` in native/kernels.h.
+   */
+  SrcodeCompressWeights: {
+    index: 20,
+    inputs: ['w'],
+    parameters: ['storage'],
+    outputs: ({ w }, { words }) => [[w!.shape[0]!, words!], [1]],
   },
   /** x, then (a, b, y) of each of one to three products: z = scale·x·aᵀ; y += z·bᵀ in place. */
   SrcodeLowRank: {

@@ -1,11 +1,12 @@
 import { InputError } from '@srcode/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { ComposedDecodingSession } from './decode/composed-session.js';
+import { CompressedWeights } from './decode/compressed-weights.js';
 import { FusedDecodingSession } from './decode/fused-session.js';
 import { type AttentionLayout, attend, createAttentionLayout } from './ops/attend.js';
 import { type DecoderLayer, decoderLayer, hasDecoderLayer } from './ops/decoder-layer.js';
 import { embedTokens } from './ops/embed-tokens.js';
-import { hasKernel, isComputingGradients } from './ops/kernel-call.js';
+import { callKernel, hasKernel, isComputingGradients } from './ops/kernel-call.js';
 import type { LowRankFactors } from './ops/linears.js';
 import { rmsNorm } from './ops/rms-norm.js';
 import { swiGlu } from './ops/swi-glu.js';
@@ -78,6 +79,7 @@ export class LlamaModel implements CausalLm {
   readonly #parameters: ReadonlyMap<string, tf.Variable>;
   readonly #ownsParameters: boolean;
   #adapters: LinearAdapters | undefined;
+  readonly #compressed = new CompressedWeights();
 
   /**
    * A model of the given variables, which must be all of `listParameterShapes`, in those shapes. `dispose` frees them
@@ -146,6 +148,8 @@ export class LlamaModel implements CausalLm {
     if (!hasDecoderLayer() || ids.length === 0) return undefined;
     if (adapters && adapters.factors('model.layers.0.self_attn.q_proj') === undefined) return undefined;
     const isTraining = isComputingGradients();
+    // what is about to change is not worth a second copy
+    if (isTraining && !adapters) this.#compressed.dispose();
     let x = embedTokens(this.#weight('model.embed_tokens.weight'), ids); // [N, D]
     for (let i = 0; i < this.config.numHiddenLayers; i++) {
       const linear = (name: string) => ({
@@ -189,30 +193,55 @@ export class LlamaModel implements CausalLm {
     return rmsNorm(x, this.#weight('model.norm.weight'), epsilon);
   }
 
-  /** Hidden states after the final norm, [N, D], of one token of each of N rows; `layer` runs layer i: x [N, D] → [N, D]. */
+  /**
+   * Logits [N, V] of the token after one token of each of N rows; `layer` runs layer i: x [N, D] → [N, D], with weights
+   * as decoding reads them and the scale of adapters. Undefined where adapters do not allow it. Call inside `tidy`.
+   */
   runDecodingLayers(
     ids: Int32Array,
-    layer: (x: tf.Tensor2D, weights: Readonly<Record<string, tf.Tensor>>, index: number) => tf.Tensor2D,
-  ): tf.Tensor2D {
+    layer: (
+      x: tf.Tensor2D,
+      weights: Readonly<Record<string, tf.Tensor>>,
+      scale: number,
+      index: number,
+    ) => tf.Tensor2D,
+  ): tf.Tensor2D | undefined {
+    const adapters = this.#adapters;
+    const factors = Array.from({ length: this.config.numHiddenLayers }, (_, i) =>
+      mapProjections((name) => (adapters ? adapters.factors(`model.layers.${i}.${name}`) : null)),
+    );
+    const all = factors.flatMap((layer) => Object.values(layer));
+    const scales = new Set(all.flatMap((pair) => (pair ? [pair.scale] : [])));
+    if (all.includes(undefined) || scales.size > 1) return undefined;
     const none = tf.zeros([0]);
     let x = embedTokens(this.#weight('model.embed_tokens.weight'), ids);
     for (let i = 0; i < this.config.numHiddenLayers; i++) {
-      const of = (name: string) => this.#weight(`model.layers.${i}.${name}.weight`);
+      const prefix = `model.layers.${i}`;
+      const projection = (name: string) => this.#decodingWeight(`${prefix}.${name}.weight`);
       const bias = (name: string): tf.Tensor =>
-        this.#parameters.get(`model.layers.${i}.self_attn.${name}.bias`) ?? none;
+        this.#parameters.get(`${prefix}.self_attn.${name}.bias`) ?? none;
+      const pairs = Object.entries(factors[i]!).flatMap(([name, pair]) => [
+        [`${name}A`, pair?.a ?? none],
+        [`${name}B`, pair?.b ?? none],
+      ]);
       const weights = {
-        inputNorm: of('input_layernorm'),
-        innerNorm: of('post_attention_layernorm'),
-        ...mapProjections(of),
-        qBias: bias('q_proj'),
-        kBias: bias('k_proj'),
-        vBias: bias('v_proj'),
+        inputNorm: this.#weight(`${prefix}.input_layernorm.weight`),
+        innerNorm: this.#weight(`${prefix}.post_attention_layernorm.weight`),
+        ...mapProjections(projection),
+        ...{ qBias: bias('q_proj'), kBias: bias('k_proj'), vBias: bias('v_proj') },
+        ...Object.fromEntries(pairs),
       };
       const before = x;
-      x = layer(x, weights, i);
+      x = layer(x, weights, [...scales][0] ?? 1, i);
       before.dispose();
     }
-    return rmsNorm(x, this.#weight('model.norm.weight'), this.config.rmsNormEps);
+    const hidden = rmsNorm(x, this.#weight('model.norm.weight'), this.config.rmsNormEps);
+    const [logits] = callKernel('SrcodeSkinnyLinear', { x: hidden, w: this.#decodingWeight(this.#headName) });
+    return logits as tf.Tensor2D;
+  }
+
+  #decodingWeight(name: string): tf.Tensor2D {
+    return this.#compressed.get(name, this.#weight<tf.Rank.R2>(name));
   }
 
   startDecoding(prompts: readonly Int32Array[], maxNewTokens: number): DecodingSession {
@@ -222,8 +251,12 @@ export class LlamaModel implements CausalLm {
       : new ComposedDecodingSession(this, prompts, maxNewTokens);
   }
 
+  get #headName(): string {
+    return this.config.tieWordEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight';
+  }
+
   #head(): tf.Tensor2D {
-    return this.#weight(this.config.tieWordEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight');
+    return this.#weight(this.#headName);
   }
 
   logits(hidden: tf.Tensor2D): tf.Tensor2D {
@@ -238,6 +271,7 @@ export class LlamaModel implements CausalLm {
     if (this.#ownsParameters) for (const variable of this.#parameters.values()) variable.dispose();
     this.#adapters?.dispose();
     this.#adapters = undefined;
+    this.#compressed.dispose();
   }
 
   #checkIds(ids: Int32Array, length: number): void {

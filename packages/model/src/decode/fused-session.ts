@@ -135,18 +135,15 @@ export class FusedDecodingSession implements DecodingSession {
       const cacheRows = tf.tensor1d(this.#cacheRows, 'int32');
       const positions = tf.tensor1d(this.#positions, 'int32');
       const ids = Int32Array.from(tokenIds);
-      if (hasKernel('SrcodeDecodeLayer') && ids.length <= maxLayerRows && !this.#model.adapters) {
+      if (hasKernel('SrcodeDecodeLayer') && ids.length <= maxLayerRows) {
         const epsilon = config.rmsNormEps;
-        const hidden = this.#model.runDecodingLayers(ids, (x, weights, layer) => {
+        const logits = this.#model.runDecodingLayers(ids, (x, weights, scale, layer) => {
           const { k: cacheK, v: cacheV } = this.#caches[layer]!;
           const own = { x, cacheRows, positions, cos: this.#cos, sin: this.#sin, cacheK, cacheV };
-          return callKernel(
-            'SrcodeDecodeLayer',
-            { ...own, ...weights },
-            { ...attributes, epsilon },
-          )[0] as tf.Tensor2D;
+          const inputs = { ...own, ...weights };
+          return callKernel('SrcodeDecodeLayer', inputs, { ...attributes, epsilon, scale })[0] as tf.Tensor2D;
         });
-        return this.#model.logits(hidden);
+        if (logits) return logits;
       }
       const hidden = this.#model.runLayers(ids, (q, k, v, layer) => {
         const { k: cacheK, v: cacheV } = this.#caches[layer]!;
