@@ -197,7 +197,7 @@ const text = `# Performance
 
 Made by \`node bench/peers/run.mjs\` on ${cpus().length} cores of ${cpus()[0].model.trim()}, ${gib(totalmem())} GiB. Ours: backend \`${results[0].backend}\`, float32, public API. Peer: ${versions}, ${flags.peer.replace(':', ', ')}, as many threads as cores. Median of ${rounds} interleaved rounds after one warm-up, the first loss of both sides equal to 1e-4. Model: SmolLM2-135M from GGUF (Q4_1, computed in the type named).
 
-On a processor with AMX our large products run on its matrix unit: every float32 number is split exactly into three bfloat16 parts and six partial products are added in float32, no less exact than a float32 product (\`packages/backend/native/tiles.cc\`; the backend's tests hold the bound). \`SRCODE_AMX=0\` turns that off.
+On a processor with AMX our large products run on its matrix unit. With AMX-FP16 every float32 number is written as two float16 parts of a scaled line and three partial products are added in float32; without it as three bfloat16 parts and six products (\`packages/backend/native/tiles.cc\` has the bounds, the backend's tests hold them). \`SRCODE_AMX=0\` turns that off. Decoding reads weights that are exactly few levels per block, as this file's are, in that form and expands them to the same float32 numbers.
 
 | work | ours, tok/s | peer, tok/s | ratio | goal | peak memory ours / peer | of the peer's (goal 0.7) |
 | --- | --- | --- | --- | --- | --- | --- |
@@ -207,7 +207,7 @@ Loading from GGUF: ${median(results.map((r) => r.load.ours)).toFixed(1)} s (goal
 ${
   single
     ? `
-Memory bandwidth: ${(single.bandwidth / 1e9).toFixed(1)} GB/s read by all cores (\`torch.sum\` over 1 GiB, best of ${rounds} between the rounds). A token at batch 1 reads all ${(single.parameterBytes / 1e6).toFixed(0)} MB of weights, so no float32 engine passes ${bound.toFixed(1)} tok/s; ours reaches ${((100 * single.speed.ours) / bound).toFixed(0)} % of that (goal 70 %), prompt and sampling included, the peer ${((100 * single.speed.peer) / bound).toFixed(0)} %.
+Memory bandwidth: ${(single.bandwidth / 1e9).toFixed(1)} GB/s read by all cores (\`torch.sum\` over 1 GiB, best of ${rounds} between the rounds). An engine that reads all ${(single.parameterBytes / 1e6).toFixed(0)} MB of float32 weights for a token cannot pass ${bound.toFixed(1)} tok/s at batch 1; ours reaches ${((100 * single.speed.ours) / bound).toFixed(0)} % of that (goal 70 %), prompt and sampling included, the peer ${((100 * single.speed.peer) / bound).toFixed(0)} %.
 `
     : ''
 }${otherResults.length > 0 ? othersText : ''}`;

@@ -248,6 +248,34 @@ describe.runIf(installed)('native products and updates', () => {
     }
   });
 
+  it('compress weights of few levels exactly, and say no to others', async () => {
+    await selectBackend({ prefer: 'tensorflow' });
+    const [n, k] = [70, 64];
+    const level = (i: number) => (i * 2654435761) % 16;
+    const four = Float32Array.from({ length: n * k }, (_, i) => level(i) * 0.0078125 - 0.0625);
+    const any = Float32Array.from({ length: n * k }, (_, i) => Math.sin(i));
+    for (const [values, storage, words, fits] of [
+      [four, 2, 12, 1],
+      [four, 3, 24, 1],
+      [four, 1, 32, 1],
+      [any, 1, 32, 0],
+      [any, 2, 12, 0],
+      [any, 3, 24, 0],
+    ] as const) {
+      tf.tidy(() => {
+        const w = tf.tensor2d(values, [n, k]);
+        const outputs = tf.engine().runKernel('SrcodeCompressWeights', { w }, { storage, words });
+        const [packed, done] = outputs as unknown as [tf.Tensor2D, tf.Tensor];
+        expect(done.dataSync()[0]).toBe(fits);
+        if (!fits) return;
+        // one-hot rows pick columns: sums of one number are that number
+        const x = tf.slice(tf.eye(k), [0, 0], [32, k]);
+        const [y] = tf.engine().runKernel('SrcodeSkinnyLinear', { x, w: packed }) as unknown as [tf.Tensor];
+        expect(y.dataSync()).toEqual(tf.slice(tf.transpose(w), [0, 0], [32, n]).dataSync());
+      });
+    }
+  });
+
   it('sample the first token at which the summed probabilities pass the draw', async () => {
     await selectBackend({ prefer: 'tensorflow' });
     for (const temperature of [1, 0.5]) {
