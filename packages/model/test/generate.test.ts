@@ -1,6 +1,7 @@
 import { type BackendName, nativeCacheFolder, readInstallStamp, selectBackend } from '@srcode/backend';
 import { CancelledError, Rng } from '@srcode/core';
 import {
+  attachLora,
   type CausalLm,
   createCausalLm,
   createLlamaConfig,
@@ -79,6 +80,33 @@ describe.each(backends)('generate on %s', (backend) => {
       }),
       { numRuns: backend === 'wasm' ? 15 : 3 },
     );
+  });
+
+  it('gives the same with adapters as the full forward pass with them', async () => {
+    const adapted = createCausalLm(config, { rng: Rng.fromSeed(4), initStd: 0.3 });
+    try {
+      attachLora(adapted, { rng: Rng.fromSeed(2), rank: 3, alpha: 12 });
+      // both factors random: b starts at zero, which would add nothing
+      for (const variable of adapted.trainableParameters().values()) {
+        const values = Float32Array.from({ length: variable.size }, (_, i) => 0.2 * Math.sin(i * 1.7 + 1));
+        tf.tidy(() => variable.assign(tf.tensor(values, variable.shape)));
+      }
+      for (const rows of [1, 3, 11]) {
+        const lengths = Array.from({ length: rows }, (_, i) => 1 + (i % 6));
+        const prompts = randomPrompts(Rng.fromSeed(rows), lengths);
+        const options = { maxNewTokens: 12, stopTokenIds: [], rng: Rng.fromSeed(rows) };
+        const cached = await generate(adapted, prompts, options);
+        const full = await generate(withoutCache(adapted), prompts, options);
+        cached.forEach(({ tokenIds, logProbs }, i) => {
+          expect([...tokenIds]).toEqual([...full[i]!.tokenIds]);
+          logProbs.forEach((logProb, t) => {
+            expect(Math.abs(logProb - full[i]!.logProbs[t]!)).toBeLessThan(1e-4);
+          });
+        });
+      }
+    } finally {
+      adapted.dispose();
+    }
   });
 
   it('gives log-probabilities equal to those of training on the same ids', async () => {
