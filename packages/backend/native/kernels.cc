@@ -9,21 +9,11 @@
 #include <thread>
 #include <vector>
 
-#ifdef __FMA__
-#include <immintrin.h>
-#endif
+#include "vectors.h"
 
 namespace srcode {
 namespace {
 
-/** Floats of any alignment, in whatever registers the processor has (GCC's and Clang's vector extension). */
-typedef float Vector8 __attribute__((vector_size(32), aligned(4), may_alias));
-typedef float Vector16 __attribute__((vector_size(64), aligned(4), may_alias));
-#ifdef __AVX512F__
-typedef Vector16 Vector;
-#else
-typedef Vector8 Vector;
-#endif
 // template arguments lose attributes: the types are passed by these
 struct Lanes8 {
   typedef Vector8 V;
@@ -36,32 +26,6 @@ typedef Lanes16 Widest;
 #else
 typedef Lanes8 Widest;
 #endif
-constexpr int kLanes = sizeof(Vector) / sizeof(float);
-inline Vector Load(const float *p) { return *reinterpret_cast<const Vector *>(p); }
-inline void Store(float *p, Vector v) { *reinterpret_cast<Vector *>(p) = v; }
-/**
- * a·b + c in one instruction where there is one. Written as an expression it would be, with sums allowed in any order,
- * two products and two sums for every two of these.
- */
-inline Vector8 MulAdd(Vector8 a, Vector8 b, Vector8 c) {
-#ifdef __FMA__
-  return _mm256_fmadd_ps(a, b, c);
-#else
-  return a * b + c;
-#endif
-}
-inline Vector16 MulAdd(Vector16 a, Vector16 b, Vector16 c) {
-#ifdef __AVX512F__
-  return _mm512_fmadd_ps(a, b, c);
-#else
-  return a * b + c;
-#endif
-}
-/** The same number in every lane. */
-template <typename V>
-inline V Spread(float x) {
-  return V{} + x;
-}
 inline float Sum(Vector v) {
   float total[8];
   for (int i = 0; i < 8; i++) total[i] = kLanes == 16 ? v[i] + v[(i + 8) % kLanes] : v[i];
@@ -158,7 +122,10 @@ inline float Exp(float x) {
   return p * power;
 }
 
-/** One tile of `Gemm`: kRows × 16 accumulators in registers. */
+/** Rows of a tile of `Gemm`, so many that its sums, two vectors each, stay in registers. */
+constexpr int kTileRows = kRegisters == 32 ? 8 : 6;
+
+/** One tile of `Gemm`: kRows by two vectors of sums in registers. */
 template <int kRows>
 inline void Tile(int k, const float *a, int64_t a_row, int64_t a_depth, const float *b, int64_t b_row, float *c,
                  int64_t c_row, bool accumulate) {
@@ -186,8 +153,8 @@ void Gemm(int m, int n, int k, const float *a, int64_t a_row, int64_t a_depth, c
   const int whole = n - n % kColumns;
   for (int j = 0; j < whole; j += kColumns) {
     int i = 0;
-    for (; i + 8 <= m; i += 8)
-      Tile<8>(k, a + i * a_row, a_row, a_depth, b + j, b_row, c + i * c_row + j, c_row, accumulate);
+    for (; i + kTileRows <= m; i += kTileRows)
+      Tile<kTileRows>(k, a + i * a_row, a_row, a_depth, b + j, b_row, c + i * c_row + j, c_row, accumulate);
     for (; i + 4 <= m; i += 4)
       Tile<4>(k, a + i * a_row, a_row, a_depth, b + j, b_row, c + i * c_row + j, c_row, accumulate);
     for (; i < m; i++)
@@ -224,13 +191,21 @@ constexpr int kStreams = 12;
 /** q·scale + offset of sixteen numbers: (bytes >> kShift & kMask), signed when nothing is masked. */
 template <int kShift, int kMask>
 inline void ExpandQuanta(const void *bytes, float scale, float offset, float *to) {
-#ifdef __AVX512F__
+#if defined(__AVX2__) && defined(__FMA__)
   // compilers of 2022 know these conversions as instructions only by name
   __m128i quanta = _mm_loadu_si128(static_cast<const __m128i *>(bytes));
   if (kShift > 0) quanta = _mm_srli_epi16(quanta, kShift);
   if (kMask > 0) quanta = _mm_and_si128(quanta, _mm_set1_epi8(kMask));
+#ifdef __AVX512F__
   const __m512i wide = kMask > 0 ? _mm512_cvtepu8_epi32(quanta) : _mm512_cvtepi8_epi32(quanta);
   _mm512_storeu_ps(to, _mm512_fmadd_ps(_mm512_cvtepi32_ps(wide), _mm512_set1_ps(scale), _mm512_set1_ps(offset)));
+#else
+  const __m128i halves[2] = {quanta, _mm_unpackhi_epi64(quanta, quanta)};
+  for (int half = 0; half < 2; half++) {
+    const __m256i wide = kMask > 0 ? _mm256_cvtepu8_epi32(halves[half]) : _mm256_cvtepi8_epi32(halves[half]);
+    _mm256_storeu_ps(to + 8 * half, _mm256_fmadd_ps(_mm256_cvtepi32_ps(wide), _mm256_set1_ps(scale), _mm256_set1_ps(offset)));
+  }
+#endif
 #else
   for (int i = 0; i < 16; i++) {
     const uint8_t byte = static_cast<const uint8_t *>(bytes)[i];
@@ -240,11 +215,43 @@ inline void ExpandQuanta(const void *bytes, float scale, float offset, float *to
 #endif
 }
 
+/** sums + Σ of sixteen expanded numbers by sixteen of x, without a detour through memory. */
+template <int kShift, int kMask>
+inline void DotQuanta(const void *bytes, float scale, float offset, const float *x, Vector *sums) {
+#if defined(__AVX2__) && defined(__FMA__)
+  __m128i quanta = _mm_loadu_si128(static_cast<const __m128i *>(bytes));
+  if (kShift > 0) quanta = _mm_srli_epi16(quanta, kShift);
+  if (kMask > 0) quanta = _mm_and_si128(quanta, _mm_set1_epi8(kMask));
+#ifdef __AVX512F__
+  const __m512i wide = kMask > 0 ? _mm512_cvtepu8_epi32(quanta) : _mm512_cvtepi8_epi32(quanta);
+  sums[0] = MulAdd(_mm512_fmadd_ps(_mm512_cvtepi32_ps(wide), _mm512_set1_ps(scale), _mm512_set1_ps(offset)), Load(x), sums[0]);
+#else
+  const __m128i halves[2] = {quanta, _mm_unpackhi_epi64(quanta, quanta)};
+  for (int half = 0; half < 2; half++) {
+    const __m256i wide = kMask > 0 ? _mm256_cvtepu8_epi32(halves[half]) : _mm256_cvtepi8_epi32(halves[half]);
+    const __m256 w = _mm256_fmadd_ps(_mm256_cvtepi32_ps(wide), _mm256_set1_ps(scale), _mm256_set1_ps(offset));
+    sums[half] = MulAdd(w, Load(x + 8 * half), sums[half]);
+  }
+#endif
+#else
+  float w[16];
+  ExpandQuanta<kShift, kMask>(bytes, scale, offset, w);
+  for (int i = 0; i < 16; i += kLanes) sums[i / kLanes] = MulAdd(Load(w + i), Load(x + i), sums[i / kLanes]);
+#endif
+}
+
+/** Sums that a row's product with a vector is split into: enough to hide how long an addition takes. */
+constexpr int kDotSums = 4;
+
 /** A block of 32 numbers q·scale + offset, q the low and then the high halves of its bytes. */
 struct Affine4 {
   static constexpr int kCount = 32;
   float scale, offset;
   uint8_t quanta[16];
+  void Dot(const float *x, Vector *sums) const {
+    DotQuanta<0, 15>(quanta, scale, offset, x, sums);
+    DotQuanta<4, 15>(quanta, scale, offset, x + 16, sums + kDotSums / 2);
+  }
   void Expand(float *to) const {
     ExpandQuanta<0, 15>(quanta, scale, offset, to);
     ExpandQuanta<4, 15>(quanta, scale, offset, to + 16);
@@ -256,6 +263,9 @@ struct Affine8 {
   static constexpr int kCount = 16;
   float scale, offset;
   int8_t quanta[16];
+  void Dot(const float *x, Vector *sums) const {
+    DotQuanta<0, 0>(quanta, scale, offset, x, sums);
+  }
   void Expand(float *to) const {
     ExpandQuanta<0, 0>(quanta, scale, offset, to);
   }
@@ -354,16 +364,17 @@ float *ExpansionBuffer(size_t count) {
 
 /**
  * yT [kRows, M] = w [kRows, k] · xT [k, M], M the lanes of kParts vectors: a weight is read once and meets all columns.
- * Rows of w lie one after the other; with kFetch the rows after these are fetched ahead.
+ * Rows of w lie one after the other, those of x and y kStride vectors apart; with kFetch the rows after these are fetched
+ * ahead.
  */
-template <typename Lanes, int kParts, int kRows, bool kFetch>
+template <typename Lanes, int kParts, int kStride, int kRows, bool kFetch>
 inline void SkinnyTile(int k, const float *x, const float *w, float *y) {
   typedef typename Lanes::V V;
   constexpr int kWidth = sizeof(V) / sizeof(float);
   V sums[kRows][kParts] = {};
   const auto step = [&](int p) __attribute__((always_inline)) {
     V v[kParts];
-    for (int h = 0; h < kParts; h++) v[h] = reinterpret_cast<const V *>(x + static_cast<int64_t>(p) * kParts * kWidth)[h];
+    for (int h = 0; h < kParts; h++) v[h] = reinterpret_cast<const V *>(x + static_cast<int64_t>(p) * kStride * kWidth)[h];
     for (int r = 0; r < kRows; r++) {
       const V a = Spread<V>(w[static_cast<int64_t>(r) * k + p]);
       for (int h = 0; h < kParts; h++) sums[r][h] = MulAdd(a, v[h], sums[r][h]);
@@ -378,17 +389,23 @@ inline void SkinnyTile(int k, const float *x, const float *w, float *y) {
   }
   for (; p < k; p++) step(p);
   for (int r = 0; r < kRows; r++)
-    for (int h = 0; h < kParts; h++) reinterpret_cast<V *>(y)[r * kParts + h] = sums[r][h];
+    for (int h = 0; h < kParts; h++) reinterpret_cast<V *>(y)[r * kStride + h] = sums[r][h];
 }
 
+/** `SkinnyTile` for all the rows; x and y have kParts vectors a row. */
 template <typename Lanes, int kParts, bool kFetch>
 void SkinnyRows(int rows, int k, const float *x, const float *w, float *y) {
-  constexpr int kWidth = kParts * sizeof(typename Lanes::V) / sizeof(float), kFew = 4;
+  constexpr int kLane = sizeof(typename Lanes::V) / sizeof(float), kFew = 4;
+  // sums that stay in registers: with few of those, two vectors of a row at a time
+  constexpr int kPart = kRegisters == 32 ? kParts : std::min(kParts, 2), kMany = kRegisters == 32 || kPart == 1 ? kStreams : 6;
   int o = 0;
-  const auto at = [&](auto tile) { tile(k, x, w + static_cast<int64_t>(o) * k, y + static_cast<int64_t>(o) * kWidth); };
-  for (; o + kStreams <= rows; o += kStreams) at(SkinnyTile<Lanes, kParts, kStreams, kFetch>);
-  for (; o + kFew <= rows; o += kFew) at(SkinnyTile<Lanes, kParts, kFew, kFetch>);
-  for (; o < rows; o++) at(SkinnyTile<Lanes, kParts, 1, kFetch>);
+  const auto at = [&](auto tile) {
+    for (int part = 0; part < kParts; part += kPart)
+      tile(k, x + part * kLane, w + static_cast<int64_t>(o) * k, y + (static_cast<int64_t>(o) * kParts + part) * kLane);
+  };
+  for (; o + kMany <= rows; o += kMany) at(SkinnyTile<Lanes, kPart, kParts, kMany, kFetch>);
+  for (; o + kFew <= rows; o += kFew) at(SkinnyTile<Lanes, kPart, kParts, kFew, kFetch>);
+  for (; o < rows; o++) at(SkinnyTile<Lanes, kPart, kParts, 1, kFetch>);
 }
 
 /** y [rows] = w · x for one column: four rows at a time, with kFetch fetched ahead. */
@@ -418,6 +435,23 @@ void SkinnyVector(int rows, int k, const float *x, const float *w, float *y) {
   for (; o < rows; o++) y[o] = Dot(x, w + static_cast<int64_t>(o) * k, k);
 }
 
+/** y [to − from] = rows `from` to `to` of w [n, k] · x, expanded in registers. */
+template <typename Block>
+void BlockVector(int from, int to, int k, const float *x, const void *data, float *y) {
+  const int blocks = k / Block::kCount;
+  const Block *block = static_cast<const Block *>(data) + static_cast<int64_t>(from) * blocks;
+  // far enough ahead that memory keeps up, past the end of a page which the processor's own fetching does not pass
+  constexpr int kAhead = 1024;
+  for (int o = from; o < to; o++) {
+    Vector sums[kDotSums] = {};
+    for (int i = 0; i < blocks; i++, block++) {
+      __builtin_prefetch(reinterpret_cast<const char *>(block) + kAhead, 0, 2);
+      block->Dot(x + i * Block::kCount, sums);
+    }
+    *y++ = Sum((sums[0] + sums[1]) + (sums[2] + sums[3]));
+  }
+}
+
 /** Columns that `SkinnyColumns` works on for m rows of x: 1, 8, 16 or 32. */
 int PaddedRows(int m) { return m == 1 ? 1 : m <= 8 ? 8 : m <= 16 ? 16 : 32; }
 
@@ -435,6 +469,8 @@ void SkinnyColumns(int columns, int rows, int k, const float *x, const float *w,
 void SkinnyRange(int columns, int from, int to, int k, const float *x, const Weights &w, float *y) {
   if (w.storage == Storage::kFloat)
     return SkinnyColumns<true>(columns, to - from, k, x, static_cast<const float *>(w.data) + static_cast<int64_t>(from) * k, y);
+  if (columns == 1 && w.storage == Storage::kAffine4) return BlockVector<Affine4>(from, to, k, x, w.data, y);
+  if (columns == 1 && w.storage == Storage::kAffine8) return BlockVector<Affine8>(from, to, k, x, w.data, y);
   float *buffer = ExpansionBuffer(static_cast<size_t>(kStreams) * k);
   for (int o = from; o < to; o += kStreams) {
     const int rows = std::min(kStreams, to - o);

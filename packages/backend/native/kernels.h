@@ -111,8 +111,8 @@ void AdamW(const AdamWStep &step, int64_t n, const float *value, const float *gr
            const float *second, float *new_value, float *new_first, float *new_second);
 
 /**
- * True when this processor, system and build have the matrix unit that `TileProducts` needs; `SRCODE_AMX=0` says no,
- * `SRCODE_AMX=bf16` keeps to what every such unit has.
+ * True when this build has `TileProducts`: on the matrix unit where processor and system have one (`SRCODE_AMX=0` says no,
+ * `SRCODE_AMX=bf16` keeps to what every such unit has), else on a vector unit with fused multiply-adds.
  */
 bool HasTiles();
 

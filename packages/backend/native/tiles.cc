@@ -26,12 +26,17 @@
 #include <cstring>
 #include <vector>
 
+#include "panels.h"
+
 namespace srcode {
 
 #ifndef SRCODE_TILES
 
-bool HasTiles() { return false; }
-void TileProducts(const TileSide &, const TileSide *, int, int, bool, bool) {}
+bool HasTiles() { return HasPanels(); }
+void TileProducts(const TileSide &shared, const TileSide *others, int count, int k, bool shared_is_left,
+                  bool accumulate) {
+  PanelProducts(shared, others, count, k, shared_is_left, accumulate);
+}
 
 #else
 
@@ -405,14 +410,16 @@ Unit TheUnit() {
 
 }  // namespace
 
-bool HasTiles() { return TheUnit() != Unit::kNone; }
+bool HasTiles() { return TheUnit() != Unit::kNone || HasPanels(); }
 
 void TileProducts(const TileSide &shared, const TileSide *others, int count, int k, bool shared_is_left,
                   bool accumulate) {
   if (TheUnit() == Unit::kHalf) {
     Products<Half>(shared, others, count, k, shared_is_left, accumulate);
-  } else {
+  } else if (TheUnit() == Unit::kBrain) {
     Products<Brain>(shared, others, count, k, shared_is_left, accumulate);
+  } else {
+    PanelProducts(shared, others, count, k, shared_is_left, accumulate);
   }
 }
 

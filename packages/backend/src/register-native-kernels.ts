@@ -139,7 +139,7 @@ const fusedKernels: Readonly<Record<string, Definition>> = {
   },
 };
 
-/** Products of large matrices that share a side, on the matrix unit: that side is packed once. */
+/** Products of large matrices that share a side: that side is packed once. */
 const tileKernels: Readonly<Record<string, Definition>> = {
   /** x, then one to three W [out, in]: x·Wᵀ. */
   SrcodeTileLinears: {
@@ -182,7 +182,7 @@ const tileMatMul: Definition = {
   ],
 };
 
-/** Smallest sides of a product that the matrix unit takes: below, packing costs more than it gains. */
+/** Smallest sides of a product that our own takes: below, packing costs more than it gains. */
 const minTileSide = 48;
 
 /** Rows up to which reading every weight once beats TensorFlow's product. */
@@ -206,8 +206,8 @@ function createCaller(run: RunNativeKernel) {
 
 /**
  * Registers our fused kernels with the native backend, a product for few rows (decoding) that reads every weight once,
- * and with `hasTiles` one for large matrices on the processor's matrix unit, no less exact than float32's own (see
- * `native/tiles.cc`). CPU only: they work on host memory. Idempotent.
+ * and with `hasTiles` one for large matrices: on the processor's matrix unit, no less exact than float32's own (see
+ * `native/tiles.cc`), or on its vector unit (`native/panels.cc`). CPU only: they work on host memory. Idempotent.
  */
 export function registerNativeKernels(run: RunNativeKernel, hasTiles = false): void {
   if (tf.getKernel('SrcodeRmsNorm', 'tensorflow')) return;

@@ -18,7 +18,7 @@ export interface Linear {
 /** A product's output, and what its factors' gradient wants kept. */
 export type LinearOutput = readonly [y: tf.Tensor2D, z: tf.Tensor2D | undefined];
 
-/** Smallest sides of products that the matrix unit takes: below, packing costs more than it gains. */
+/** Smallest sides of products that the backend's own takes: below, packing costs more than it gains. */
 const minTileSide = 48;
 
 function fitsTiles(rows: number, weights: readonly tf.Tensor2D[]): boolean {

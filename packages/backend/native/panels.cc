@@ -1,0 +1,207 @@
+// Float32 products on the vector unit, for processors without a matrix unit: both sides are packed into panels, a block
+// of c of some rows by two vectors stays in registers while the depth passes by (Goto & van de Geijn 2008).
+#include "panels.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <vector>
+
+#include "kernels.h"
+#include "vectors.h"
+
+namespace srcode {
+
+#ifndef __FMA__
+
+bool HasPanels() { return false; }
+void PanelProducts(const TileSide &, const TileSide *, int, int, bool, bool) {}
+
+#else
+
+namespace {
+
+/** A block of c: rows of the left side by columns of the right one. With the columns' two vectors and a row's number
+ * it fills the registers. */
+constexpr int kLeft = kRegisters == 32 ? 12 : 6, kRight = 2 * kLanes;
+
+/** How much is packed at once. A right panel of that depth stays in the first-level cache, an other side in the second. */
+constexpr int kDepthAtOnce = 288, kSharedAtOnce = 768, kOthersAtOnce = 144;
+
+/** Room behind a panel that packing may write over. */
+constexpr int kSlack = 16;
+
+/** Memory on a cache line, kept by its thread from call to call. */
+class Buffer {
+ public:
+  float *Get(size_t count) {
+    if (count > size_) {
+      std::free(data_);
+      size_ = (count + 15) / 16 * 16;
+      data_ = static_cast<float *>(std::aligned_alloc(64, size_ * sizeof(float)));
+    }
+    return data_;
+  }
+
+ private:
+  float *data_ = nullptr;
+  size_t size_ = 0;
+};
+
+/** Eight rows of eight numbers become columns, `to_row` apart. */
+inline void Turn(__m256 *rows, float *to, int to_row) {
+  __m256 pairs[8], fours[8];
+  for (int i = 0; i < 8; i += 2) {
+    pairs[i] = _mm256_unpacklo_ps(rows[i], rows[i + 1]);
+    pairs[i + 1] = _mm256_unpackhi_ps(rows[i], rows[i + 1]);
+  }
+  for (int i = 0; i < 8; i += 4) {
+    fours[i] = _mm256_shuffle_ps(pairs[i], pairs[i + 2], 0x44);
+    fours[i + 1] = _mm256_shuffle_ps(pairs[i], pairs[i + 2], 0xee);
+    fours[i + 2] = _mm256_shuffle_ps(pairs[i + 1], pairs[i + 3], 0x44);
+    fours[i + 3] = _mm256_shuffle_ps(pairs[i + 1], pairs[i + 3], 0xee);
+  }
+  // one after the other: a row may stick out into the next
+  for (int i = 0; i < 4; i++) _mm256_storeu_ps(to + i * to_row, _mm256_permute2f128_ps(fours[i], fours[4 + i], 0x20));
+  for (int i = 0; i < 4; i++)
+    _mm256_storeu_ps(to + (4 + i) * to_row, _mm256_permute2f128_ps(fours[i], fours[4 + i], 0x31));
+}
+
+/** Packs a panel of kWidth lines, those from `count` on zero: to[p·kWidth + line]. Writes up to `kSlack` behind it. */
+template <int kWidth>
+void PackPanel(const float *x, int64_t line_stride, int64_t depth_stride, int count, int depth, float *to) {
+  int p = 0;
+  if (depth_stride == 1) {
+    for (; p + 8 <= depth; p += 8) {
+      // from the last group on: what a group writes too much, the groups before and the next step write over
+      for (int group = (kWidth - 1) / 8 * 8; group >= 0; group -= 8) {
+        __m256 rows[8];
+        for (int i = 0; i < 8; i++) {
+          const bool there = group + i < count && group + i < kWidth;
+          rows[i] = there ? _mm256_loadu_ps(x + (group + i) * line_stride + p) : _mm256_setzero_ps();
+        }
+        Turn(rows, to + p * kWidth + group, kWidth);
+      }
+    }
+  } else if (count >= kWidth) {
+    for (; p < depth; p++) __builtin_memcpy(to + p * kWidth, x + p * depth_stride, kWidth * sizeof(float));
+  }
+  for (; p < depth; p++)
+    for (int i = 0; i < kWidth; i++) to[p * kWidth + i] = i < count ? x[i * line_stride + p * depth_stride] : 0;
+}
+
+int Panels(int lines, int width) { return (lines + width - 1) / width; }
+
+/** Packs lines into panels of kWidth, one after the other. */
+template <int kWidth>
+void PackPanels(const TileSide &side, int from, int lines, int depth, int span, float *to) {
+  for (int line = 0; line < lines; line += kWidth, to += kWidth * span)
+    PackPanel<kWidth>(side.x + (from + line) * side.line_stride + depth * side.depth_stride, side.line_stride,
+                      side.depth_stride, lines - line, span, to);
+}
+
+/** c [kLeft, kRight] (+)= left panel · right panel; beyond `rows` and `columns` nothing is written. */
+void Block(int span, const float *left, const float *right, int rows, int columns, bool accumulate, float *c, int64_t c_row) {
+  Register sums[kLeft][2] = {};
+  for (int i = 0; i < std::min(rows, kLeft); i++) {
+    __builtin_prefetch(c + i * c_row, 1, 3);
+    __builtin_prefetch(c + i * c_row + kRight - 1, 1, 3);
+  }
+  for (int p = 0; p < span; p++, left += kLeft, right += kRight) {
+    const Register b0 = Load(right), b1 = Load(right + kLanes);
+#pragma GCC unroll 12
+    for (int i = 0; i < kLeft; i++) {
+      const Register a = Spread<Register>(left[i]);
+      sums[i][0] = MulAdd(a, b0, sums[i][0]);
+      sums[i][1] = MulAdd(a, b1, sums[i][1]);
+    }
+  }
+  if (rows >= kLeft && columns >= kRight) {
+#pragma GCC unroll 12
+    for (int i = 0; i < kLeft; i++) {
+      float *to = c + i * c_row;
+      Store(to, accumulate ? Load(to) + sums[i][0] : sums[i][0]);
+      Store(to + kLanes, accumulate ? Load(to + kLanes) + sums[i][1] : sums[i][1]);
+    }
+    return;
+  }
+  // by constants: an array of sums that a variable points into is kept in memory
+  float block[kLeft][kRight];
+#pragma GCC unroll 12
+  for (int i = 0; i < kLeft; i++) {
+    Store(block[i], sums[i][0]);
+    Store(block[i] + kLanes, sums[i][1]);
+  }
+  for (int i = 0; i < std::min(rows, kLeft); i++)
+    for (int j = 0; j < std::min(columns, kRight); j++)
+      c[i * c_row + j] = accumulate ? c[i * c_row + j] + block[i][j] : block[i][j];
+}
+
+/** A cut of `count` lines into even shares of at most `most`, each of whole panels. */
+int ShareOf(int count, int most, int width, int at_least = 1) {
+  const int panels = Panels(count, width);
+  const int shares = std::max(std::min(at_least, panels), (count + most - 1) / most);
+  return (panels + shares - 1) / shares * width;
+}
+
+}  // namespace
+
+bool HasPanels() { return true; }
+
+void PanelProducts(const TileSide &shared, const TileSide *others, int count, int k, bool shared_is_left,
+                   bool accumulate) {
+  static Buffer packing;
+  const int shared_width = shared_is_left ? kLeft : kRight, other_width = shared_is_left ? kRight : kLeft;
+  struct Part {
+    const TileSide *side;
+    int from, lines;
+  };
+  std::vector<Part> parts;
+  for (int i = 0; i < count; i++) {
+    // for one side alone, as many parts as make the cores' shares alike
+    const int share = ShareOf(others[i].lines, kOthersAtOnce, other_width, count == 1 ? 8 : 1);
+    for (int from = 0; from < others[i].lines; from += share)
+      parts.push_back({&others[i], from, std::min(share, others[i].lines - from)});
+  }
+  const int depth_share = ShareOf(k, kDepthAtOnce, 8), shared_share = ShareOf(shared.lines, kSharedAtOnce, shared_width);
+  for (int depth = 0; depth < k; depth += depth_share) {
+    const int span = std::min(depth_share, k - depth);
+    const bool add = accumulate || depth > 0;
+    for (int first = 0; first < shared.lines; first += shared_share) {
+      const int lines = std::min(shared_share, shared.lines - first), panels = Panels(lines, shared_width);
+      const int64_t panel_size = static_cast<int64_t>(shared_width) * span, room = panel_size + kSlack;
+      float *packed = packing.Get(panels * room);
+      ParallelFor(panels, [&](int panel) {
+        const int line = panel * shared_width;
+        (shared_is_left ? PackPanels<kLeft> : PackPanels<kRight>)(shared, first + line, std::min(shared_width, lines - line),
+                                                                  depth, span, packed + panel * room);
+      });
+      ParallelFor(static_cast<int>(parts.size()), [&](int index) {
+        thread_local Buffer other;
+        const Part &part = parts[index];
+        const TileSide &side = *part.side;
+        const int own_panels = Panels(part.lines, other_width);
+        const int64_t own_size = static_cast<int64_t>(other_width) * span;
+        float *own = other.Get(own_panels * own_size + kSlack);
+        (shared_is_left ? PackPanels<kRight> : PackPanels<kLeft>)(side, part.from, part.lines, depth, span, own);
+        // the right panel stays, left ones pass by
+        if (shared_is_left) {
+          float *c = side.c + static_cast<int64_t>(first) * side.c_row + part.from;
+          for (int j = 0; j < own_panels; j++)
+            for (int i = 0; i < panels; i++)
+              Block(span, packed + i * room, own + j * own_size, lines - i * kLeft, part.lines - j * kRight, add,
+                    c + static_cast<int64_t>(i) * kLeft * side.c_row + j * kRight, side.c_row);
+        } else {
+          float *c = side.c + static_cast<int64_t>(part.from) * side.c_row + first;
+          for (int j = 0; j < panels; j++)
+            for (int i = 0; i < own_panels; i++)
+              Block(span, own + i * own_size, packed + j * room, part.lines - i * kLeft, lines - j * kRight, add,
+                    c + static_cast<int64_t>(i) * kLeft * side.c_row + j * kRight, side.c_row);
+        }
+      });
+    }
+  }
+}
+
+#endif
+
+}  // namespace srcode
