@@ -1,8 +1,11 @@
 // The binding of @tensorflow/tfjs-node-gpu plus one function, `runKernel`, that runs our fused kernels on the memory of
-// TensorFlow's own CPU tensors. Kernels may write into their inputs (caches): those are only ever held by the caller.
+// TensorFlow's own CPU tensors. Kernels may write into their inputs (caches, moments): those are only ever held by the
+// caller.
 #include <node_api.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <set>
 #include <string>
@@ -18,6 +21,7 @@
 #undef private
 
 #include "kernels.h"
+#include "pool.h"
 
 #undef NAPI_MODULE
 #define NAPI_MODULE(name, init)
@@ -58,11 +62,12 @@ bool TypedArray(napi_env env, napi_value value, napi_typedarray_type wanted, voi
 enum Kernel {
   kRmsNorm, kRmsNormGrad, kSwiGlu, kSwiGluGrad, kAttention, kAttentionGrad, kFillCache, kDecodeAttention, kCopyRows,
   kSkinnyMatMul, kDecodeLayer, kPickLogProbs, kSampleRows, kAdamW, kTileMatMul, kTileLinears, kTileLinearsGrad,
-  kTileOuters, kLowRank, kLowRankGrad, kCompressWeights, kKernelCount
+  kTileOuters, kLowRank, kLowRankGrad, kCompressWeights, kAdd, kSumOfSquares, kCopy, kFill, kCopyInto, kAddOuter, kAddRows, kKernelCount
 };
 /** Inputs and outputs of each kernel; −1: as many as there are, which the kernel itself checks. */
 const int kArity[kKernelCount][2] = {{2, 2}, {4, 2}, {2, 1}, {3, 2}, {7, 2}, {10, 3}, {9, 0}, {9, 1}, {3, 0}, {2, 1}, {33, 1},
-                                     {2, 1}, {2, 2}, {4, 3}, {2, 1}, {-1, -1}, {-1, 1}, {-1, -1}, {-1, -1}, {-1, -1}, {1, 2}};
+                                     {2, 1}, {2, 2}, {4, 1}, {2, 1}, {-1, -1}, {-1, 1}, {-1, -1}, {-1, -1}, {-1, -1}, {1, 2}, {2, 1}, {1, 1},
+                                     {1, 1}, {0, 1}, {2, 0}, {3, 0}, {3, 0}};
 /** Products that one kernel takes. */
 constexpr size_t kMostLinears = 3;
 
@@ -91,6 +96,15 @@ void Sliced(int64_t n, int64_t cost, const Work &work) {
     const int64_t from = n * i / kSlices, to = n * (i + 1) / kSlices;
     if (to > from) work(from, to - from);
   });
+}
+
+/** A float32 tensor, large ones in a block of the pool. */
+TF_Tensor *Allocate(const std::vector<int64_t> &shape, size_t bytes) {
+  const int rank = static_cast<int>(shape.size());
+  void *block = bytes >= srcode::kPooledFrom ? srcode::TakeBlock(bytes) : nullptr;
+  if (!block) return TF_AllocateTensor(TF_FLOAT, shape.data(), rank, bytes);
+  const auto give_back = [](void *data, size_t length, void *) { srcode::ReturnBlock(data, length); };
+  return TF_NewTensor(TF_FLOAT, shape.data(), rank, block, bytes, give_back, nullptr);
 }
 
 /** Words of 4 bytes of a row of k weights. */
@@ -271,12 +285,55 @@ void Run(int kernel, const std::vector<Tensor> &in, const std::vector<Tensor> &o
       out[1].f()[0] = fits ? 1 : 0;
       return;
     }
+    case kAdd:
+      Sliced(in[0].size(), 1, [&](int64_t at, int64_t n) {
+        const float *a = in[0].f() + at, *b = in[1].f() + at;
+        float *to = out[0].f() + at;
+        for (int64_t i = 0; i < n; i++) to[i] = a[i] + b[i];
+      });
+      return;
+    case kCopy:
+      Sliced(in[0].size(), 1, [&](int64_t at, int64_t n) {
+        std::memcpy(out[0].f() + at, in[0].f() + at, n * sizeof(float));
+      });
+      return;
+    case kFill:
+      Sliced(out[0].size(), 1, [&](int64_t at, int64_t n) {
+        std::fill_n(out[0].f() + at, n, static_cast<float>(p[0]));
+      });
+      return;
+    case kCopyInto: {
+      const int64_t offset = static_cast<int64_t>(p[0]);
+      if (offset >= 0 && offset + in[1].size() <= in[0].size())
+        std::memcpy(in[0].f() + offset, in[1].f(), in[1].size() * sizeof(float));
+      return;
+    }
+    case kAddOuter: {
+      // target [m, n], a [k, m], b [k, n]: target += aᵀ·b in place
+      const int k = rows_of(in[1]), m = rows_of(in[0]), n = static_cast<int>(in[0].shape[1]);
+      const srcode::TileSide left{in[1].f(), 1, m, m, in[0].f(), n}, right{in[2].f(), 1, n, n};
+      srcode::TileProducts(right, &left, 1, k, false, true);
+      return;
+    }
+    case kAddRows: {
+      // target [v, d], rows [n, d], ids [n]: target[ids[i]] += rows[i] in place
+      const int64_t d = in[0].shape[1];
+      for (int64_t i = 0; i < in[1].shape[0]; i++) {
+        float *to = in[0].f() + in[2].i()[i] * d;
+        const float *from = in[1].f() + i * d;
+        for (int64_t j = 0; j < d; j++) to[j] += from[j];
+      }
+      return;
+    }
+    case kSumOfSquares:
+      out[0].f()[0] = static_cast<float>(srcode::SumOfSquares(in[0].size(), in[0].f()));
+      return;
     case kAdamW: {
+      // the moments are changed in place
       const srcode::AdamWStep step{static_cast<float>(p[0]), static_cast<float>(p[1]), static_cast<float>(p[2]),
                                    static_cast<float>(p[3]), static_cast<float>(p[4]), static_cast<float>(p[5])};
       Sliced(in[0].size(), 1, [&](int64_t at, int64_t n) {
-        srcode::AdamW(step, n, in[0].f() + at, in[1].f() + at, in[2].f() + at, in[3].f() + at, out[0].f() + at,
-                      out[1].f() + at, out[2].f() + at);
+        srcode::AdamW(step, n, in[0].f() + at, in[1].f() + at, in[2].f() + at, in[3].f() + at, out[0].f() + at);
       });
       return;
     }
@@ -318,7 +375,8 @@ napi_value RunKernel(napi_env env, napi_callback_info info) {
     Tensor t;
     t.shape.assign(cursor, cursor + rank);
     cursor += rank;
-    t.tensor = TF_AllocateTensor(TF_FLOAT, t.shape.data(), rank, t.size() * sizeof(float));
+    t.tensor = Allocate(t.shape, t.size() * sizeof(float));
+    if (!t.tensor) return Fail(env, "runKernel: no memory");
     t.data = TF_TensorData(t.tensor);
     outputs.push_back(std::move(t));
   }

@@ -1022,16 +1022,30 @@ void LowRankOuter(int m, const OuterProduct *products, int count) {
   });
 }
 
-void AdamW(const AdamWStep &step, int64_t n, const float *value, const float *gradient, const float *first,
-           const float *second, float *new_value, float *new_first, float *new_second) {
+void AdamW(const AdamWStep &step, int64_t n, const float *value, const float *gradient, float *first, float *second,
+           float *new_value) {
   const AdamWStep s = step;
   for (int64_t i = 0; i < n; i++) {
     const float g = gradient[i] * s.scale;
     const float m = first[i] * s.beta1 + g * (1 - s.beta1), v = second[i] * s.beta2 + g * g * (1 - s.beta2);
-    new_first[i] = m;
-    new_second[i] = v;
+    first[i] = m;
+    second[i] = v;
     new_value[i] = value[i] * s.keep - s.rate * m / (std::sqrt(v) + s.epsilon);
   }
+}
+
+double SumOfSquares(int64_t n, const float *x) {
+  constexpr int64_t kRun = 1 << 14;
+  const int runs = static_cast<int>((n + kRun - 1) / kRun);
+  std::vector<double> parts(runs);
+  ParallelFor(runs, [&](int run) {
+    double sum = 0;
+    for (int64_t i = run * kRun; i < std::min(n, (run + 1) * kRun); i++) sum += static_cast<double>(x[i]) * x[i];
+    parts[run] = sum;
+  });
+  double total = 0;
+  for (double part : parts) total += part;
+  return total;
 }
 
 }  // namespace srcode

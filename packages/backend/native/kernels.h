@@ -103,12 +103,16 @@ struct OuterProduct {
 };
 void LowRankOuter(int m, const OuterProduct *products, int count);
 
-/** One step of AdamW over n numbers (Loshchilov & Hutter 2019, alg. 2), the bias corrections folded into rate and epsilon. */
+/** One step of AdamW over n numbers (Loshchilov & Hutter 2019, alg. 2), the bias corrections folded into rate and epsilon;
+ * the moments are changed in place. */
 struct AdamWStep {
   float beta1, beta2, rate, epsilon, keep, scale;
 };
-void AdamW(const AdamWStep &step, int64_t n, const float *value, const float *gradient, const float *first,
-           const float *second, float *new_value, float *new_first, float *new_second);
+void AdamW(const AdamWStep &step, int64_t n, const float *value, const float *gradient, float *first, float *second,
+           float *new_value);
+
+/** Σ x², summed in float64. */
+double SumOfSquares(int64_t n, const float *x);
 
 /**
  * True when this build has `TileProducts`: on the matrix unit where processor and system have one (`SRCODE_AMX=0` says no,

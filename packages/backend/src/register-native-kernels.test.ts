@@ -105,13 +105,14 @@ describe.runIf(installed)('native products and updates', () => {
       ];
       const second = tf.square(tf.randomNormal([300, 170]));
       const attributes = { beta1: 0.9, beta2: 0.95, rate: 0.01, epsilon: 1e-6, keep: 0.999, scale: 0.5 };
-      const updated = run('SrcodeAdamW', { value, gradient, first, second }, attributes);
       const g = tf.mul(gradient, 0.5);
       const m = tf.add(tf.mul(first, 0.9), tf.mul(g, 0.1));
       const v = tf.add(tf.mul(second, 0.95), tf.mul(tf.square(g), 0.05));
       const moved = tf.sub(tf.mul(value, 0.999), tf.mul(tf.div(m, tf.add(tf.sqrt(v), 1e-6)), 0.01));
-      [moved, m, v].forEach((want, i) => {
-        expect(worst(updated[i]!, want)).toBeLessThan(1e-5);
+      const [updated] = run('SrcodeAdamW', { value, gradient, first, second }, attributes);
+      // the moments in place
+      [updated!, first, second].forEach((got, i) => {
+        expect(worst(got, [moved, m, v][i]!)).toBeLessThan(1e-5);
       });
 
       const logits = tf.mul(tf.randomNormal([5, 1003]), 4) as tf.Tensor2D;
@@ -122,6 +123,63 @@ describe.runIf(installed)('native products and updates', () => {
       const [logProbs] = run('SrcodePickLogProbs', { logits, targets }, { gradient: 1 });
       expect(worst(logProbs!, wantLogProbs)).toBeLessThan(1e-5);
       expect(worst(logits, wantGradient)).toBeLessThan(1e-6);
+    });
+  });
+
+  it('add, fill, copy and sum large tensors, whose memory is used again', async () => {
+    await selectBackend({ prefer: 'tensorflow' });
+    const call = (name: string, inputs: Record<string, tf.Tensor>, attributes = {}) =>
+      [tf.engine().runKernel(name, inputs, attributes) as tf.Tensor | tf.Tensor[]].flat();
+    for (const size of [300, 70_001, 300_000, 1_200_000]) {
+      for (let round = 0; round < 3; round++) {
+        tf.tidy(() => {
+          const x = tf.randomNormal([size], 0, 1, 'float32', round);
+          const values = x.dataSync();
+          const sum = tf.add(x, tf.fill([size], 0.5)).dataSync();
+          const copy = call('SrcodeCopy', { x })[0]!.dataSync();
+          let squares = 0;
+          for (let i = 0; i < size; i++) {
+            squares += values[i]! ** 2;
+            if (sum[i] !== Math.fround(values[i]! + 0.5) || copy[i] !== values[i])
+              throw new Error(`index ${i} of ${size}: ${sum[i]}, ${copy[i]} of ${values[i]}`);
+          }
+          const got = call('SrcodeSumOfSquares', { x })[0]!.dataSync()[0]!;
+          expect(Math.abs(got - squares) / squares).toBeLessThan(1e-6);
+          const target = tf.fill([size], 1);
+          call('SrcodeCopyInto', { target, x: tf.tensor1d([7, 8]) }, { offset: size - 3 });
+          expect([...target.dataSync().slice(-4)]).toEqual([1, 7, 8, 1]);
+        });
+      }
+    }
+  });
+
+  it('give a table’s rows and the table a gradient in one piece, the same as two would', async () => {
+    await selectBackend({ prefer: 'tensorflow' });
+    tf.tidy(() => {
+      const table = tf.randomNormal([60, 50]) as tf.Tensor2D;
+      const ids = tf.tensor1d([3, 59, 3, 0], 'int32');
+      const [weights, mix] = [tf.randomNormal([4, 50]), tf.randomNormal([70, 60])];
+      const plain = tf.grad((table) =>
+        tf.add(tf.sum(tf.mul(tf.gather(table, ids), weights)), tf.sum(tf.square(tf.matMul(mix, table)))),
+      )(table);
+      const tied = tf.grad((table) => {
+        const [rows, again] = tf.engine().runKernel('SrcodeTiedEmbedding', { table, ids }) as tf.Tensor[];
+        return tf.add(tf.sum(tf.mul(rows!, weights)), tf.sum(tf.square(tf.matMul(mix, again!))));
+      })(table);
+      const rowsOnly = tf.grad((table) => {
+        const [rows] = tf.engine().runKernel('SrcodeTiedEmbedding', { table, ids }) as tf.Tensor[];
+        return tf.sum(tf.mul(rows!, weights));
+      })(table);
+      const worst = (a: tf.Tensor, b: tf.Tensor) => tf.max(tf.abs(tf.sub(a, b))).dataSync()[0]!;
+      expect(worst(tied, plain)).toBeLessThan(1e-3);
+      const wantRows = tf.grad((table) => tf.sum(tf.mul(tf.gather(table, ids), weights)))(table);
+      expect(worst(rowsOnly, wantRows)).toBeLessThan(1e-6);
+      expect(table.isDisposed).toBe(false);
+      const target = tf.fill([80, 50], 1) as tf.Tensor2D;
+      const [a, b] = [tf.randomNormal([64, 80]), tf.randomNormal([64, 50])];
+      const want = tf.add(target, tf.matMul(a, b, true));
+      tf.engine().runKernel('SrcodeAddOuter', { target, a, b });
+      expect(worst(target, want)).toBeLessThan(1e-3);
     });
   });
 

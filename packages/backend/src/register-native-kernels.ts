@@ -96,11 +96,12 @@ const fusedKernels: Readonly<Record<string, Definition>> = {
     parameters: ['temperature'],
     outputs: ({ draws }) => [draws!.shape, draws!.shape],
   },
+  /** The new value; the moments are changed in place. */
   SrcodeAdamW: {
     index: 13,
     inputs: ['value', 'gradient', 'first', 'second'],
     parameters: ['beta1', 'beta2', 'rate', 'epsilon', 'keep', 'scale'],
-    outputs: ({ value }) => [value!.shape, value!.shape, value!.shape],
+    outputs: ({ value }) => [value!.shape],
   },
   /** x [m, k] of at most 32 rows times wᵀ, w [n, k] as it is or compressed. */
   SrcodeSkinnyLinear: {
@@ -118,6 +119,11 @@ const fusedKernels: Readonly<Record<string, Definition>> = {
     parameters: ['storage'],
     outputs: ({ w }, { words }) => [[w!.shape[0]!, words!], [1]],
   },
+  /** A copy in memory of the backend's own, which is free as soon as the tensor is. */
+  SrcodeCopy: { index: 23, inputs: ['x'], outputs: ({ x }) => [x!.shape] },
+  /** Puts x at `offset` into a tensor that nobody else holds yet. */
+  SrcodeCopyInto: { index: 25, inputs: ['target', 'x'], parameters: ['offset'], outputs: () => [] },
+  SrcodeSumOfSquares: { index: 22, inputs: ['x'], outputs: () => [[1]] },
   /** x, then (a, b, y) of each of one to three products: z = scale·x·aᵀ; y += z·bᵀ in place. */
   SrcodeLowRank: {
     index: 18,
@@ -139,8 +145,13 @@ const fusedKernels: Readonly<Record<string, Definition>> = {
   },
 };
 
+/** Adds rows [N, D] to those of a table [V, D] that `ids` name, in place. */
+const addRows: Definition = { index: 27, inputs: ['table', 'rows', 'ids'], outputs: () => [] };
+
 /** Products of large matrices that share a side: that side is packed once. */
 const tileKernels: Readonly<Record<string, Definition>> = {
+  /** target [m, n] += aᵀ·b in place: a [k, m], b [k, n]. */
+  SrcodeAddOuter: { index: 26, inputs: ['target', 'a', 'b'], outputs: () => [] },
   /** x, then one to three W [out, in]: x·Wᵀ. */
   SrcodeTileLinears: {
     index: 15,
@@ -182,6 +193,11 @@ const tileMatMul: Definition = {
   ],
 };
 
+const add: Definition = { index: 21, inputs: ['a', 'b'], outputs: ({ a }) => [a!.shape] };
+
+/** Smallest tensors whose sum, or filling, is worth a kernel of our own: the result lies in memory that is used again. */
+const minOwnSize = 1 << 16;
+
 /** Smallest sides of a product that our own takes: below, packing costs more than it gains. */
 const minTileSide = 48;
 
@@ -221,25 +237,75 @@ export function registerNativeKernels(run: RunNativeKernel, hasTiles = false): v
         call(definition, backend as NodeBackend, inputs as Inputs, (attrs ?? {}) as unknown as Attributes),
     });
   }
-  const original = tf.getKernel('BatchMatMul', 'tensorflow').kernelFunc;
-  tf.unregisterKernel('BatchMatMul', 'tensorflow');
+  registerTiedEmbedding((backend, inputs) => call(addRows, backend, inputs, {}));
+  replaceKernel('BatchMatMul', (original) => (parameters) => {
+    const { a, b } = parameters.inputs as Inputs;
+    const { transposeA, transposeB } = parameters.attrs as unknown as Record<string, boolean>;
+    const isPlain = [a!, b!].every(({ shape, dtype }) => shape.length === 2 && dtype === 'float32');
+    if (!isPlain) return original(parameters);
+    const [rows, depth] = a!.shape as [number, number];
+    const backend = parameters.backend as NodeBackend;
+    if (!transposeA && transposeB && rows <= maxSkinnyRows && rows > 0 && depth > 0)
+      return call(skinnyMatMul, backend, { a: a!, b: b! }, {})[0]!;
+    if (hasTiles && Math.min(...a!.shape, ...b!.shape) >= minTileSide) {
+      const attributes = { transposeA: transposeA ? 1 : 0, transposeB: transposeB ? 1 : 0 };
+      return call(tileMatMul, backend, { a: a!, b: b! }, attributes)[0]!;
+    }
+    return original(parameters);
+  });
+  replaceKernel('Add', (original) => (parameters) => {
+    const { a, b } = parameters.inputs as Inputs;
+    const isPlain = a!.dtype === 'float32' && b!.dtype === 'float32' && a!.shape.join() === b!.shape.join();
+    if (!isPlain || tf.util.sizeFromShape(a!.shape) < minOwnSize) return original(parameters);
+    return call(add, parameters.backend as NodeBackend, { a: a!, b: b! }, {})[0]!;
+  });
+  replaceKernel('Fill', (original) => (parameters) => {
+    const { shape, value, dtype } = parameters.attrs as unknown as tf.FillAttrs;
+    const isPlain = typeof value === 'number' && (dtype ?? 'float32') === 'float32';
+    if (!isPlain || tf.util.sizeFromShape(shape) < minOwnSize) return original(parameters);
+    const fill: Definition = { index: 24, inputs: [], parameters: ['value'], outputs: () => [shape] };
+    return call(fill, parameters.backend as NodeBackend, {}, { value })[0]!;
+  });
+}
+
+/**
+ * table [V, D], ids [N] → rows [N, D], and the table once more, as the same memory. The gradient of both by the table is
+ * that of the second, into which the rows' is added in place.
+ */
+function registerTiedEmbedding(addRowsTo: (backend: NodeBackend, inputs: Inputs) => void): void {
+  const kernelName = 'SrcodeTiedEmbedding';
+  const gather = tf.getKernel('GatherV2', 'tensorflow').kernelFunc;
   tf.registerKernel({
-    kernelName: 'BatchMatMul',
+    kernelName,
     backendName: 'tensorflow',
-    kernelFunc: (parameters) => {
-      const { a, b } = parameters.inputs as Inputs;
-      const { transposeA, transposeB } = parameters.attrs as unknown as Record<string, boolean>;
-      const isPlain = [a!, b!].every(({ shape, dtype }) => shape.length === 2 && dtype === 'float32');
-      if (!isPlain) return original(parameters);
-      const [rows, depth] = a!.shape as [number, number];
-      const backend = parameters.backend as NodeBackend;
-      if (!transposeA && transposeB && rows <= maxSkinnyRows && rows > 0 && depth > 0)
-        return call(skinnyMatMul, backend, { a: a!, b: b! }, {})[0]!;
-      if (hasTiles && Math.min(...a!.shape, ...b!.shape) >= minTileSide) {
-        const attributes = { transposeA: transposeA ? 1 : 0, transposeB: transposeB ? 1 : 0 };
-        return call(tileMatMul, backend, { a: a!, b: b! }, attributes)[0]!;
-      }
-      return original(parameters);
+    kernelFunc: ({ inputs, backend }) => {
+      const { table, ids } = inputs as { table: tf.TensorInfo; ids: tf.TensorInfo };
+      const attrs = { axis: 0, batchDims: 0 };
+      const rows = gather({ inputs: { x: table, indices: ids }, backend, attrs }) as tf.TensorInfo;
+      (backend as tf.KernelBackend).incRef(table.dataId);
+      return [rows, { dataId: table.dataId, shape: table.shape, dtype: table.dtype }];
     },
   });
+  if (tf.getGradient(kernelName)) return;
+  tf.registerGradient({
+    kernelName,
+    inputsToSave: ['ids'],
+    gradFunc: (dy, [ids]) => {
+      const [rows, table] = dy as [tf.Tensor, tf.Tensor];
+      return {
+        table: () => {
+          addRowsTo(tf.backend() as unknown as NodeBackend, { table, rows, ids: ids! });
+          return table;
+        },
+      };
+    },
+  });
+}
+
+/** Puts a kernel in the place of the native backend's own, which it may call. */
+function replaceKernel(kernelName: string, wrap: (original: tf.KernelFunc) => tf.KernelFunc): void {
+  const backendName = 'tensorflow';
+  const { kernelFunc } = tf.getKernel(kernelName, backendName);
+  tf.unregisterKernel(kernelName, backendName);
+  tf.registerKernel({ kernelName, backendName, kernelFunc: wrap(kernelFunc) });
 }

@@ -1,8 +1,11 @@
-/** Float32 of bfloat16 bits, elementwise: the upper half of a float32. */
-export function decodeBfloat16(bits: Uint16Array): Float32Array {
-  const words = new Uint32Array(bits.length);
+/** Float32 of bfloat16 bits, elementwise, in `out`: the upper half of a float32. */
+export function decodeBfloat16(
+  bits: Uint16Array,
+  out: Float32Array = new Float32Array(bits.length),
+): Float32Array {
+  const words = new Uint32Array(out.buffer, out.byteOffset, out.length);
   for (let i = 0; i < bits.length; i++) words[i] = bits[i]! << 16;
-  return new Float32Array(words.buffer);
+  return out;
 }
 
 let halfTable: Float32Array | undefined;
@@ -23,10 +26,12 @@ export function halfPrecisionTable(): Float32Array {
   return halfTable;
 }
 
-/** Float32 of IEEE 754 half-precision bits, elementwise. */
-export function decodeFloat16(bits: Uint16Array): Float32Array {
+/** Float32 of IEEE 754 half-precision bits, elementwise, in `out`. */
+export function decodeFloat16(
+  bits: Uint16Array,
+  out: Float32Array = new Float32Array(bits.length),
+): Float32Array {
   const table = halfPrecisionTable();
-  const out = new Float32Array(bits.length);
   for (let i = 0; i < bits.length; i++) out[i] = table[bits[i]!]!;
   return out;
 }

@@ -5,7 +5,7 @@ import { CompressedWeights } from './decode/compressed-weights.js';
 import { FusedDecodingSession } from './decode/fused-session.js';
 import { type AttentionLayout, attend, createAttentionLayout } from './ops/attend.js';
 import { type DecoderLayer, decoderLayer, hasDecoderLayer } from './ops/decoder-layer.js';
-import { embedTokens } from './ops/embed-tokens.js';
+import { embedTokens, embedTokensTied } from './ops/embed-tokens.js';
 import { callKernel, hasKernel, isComputingGradients } from './ops/kernel-call.js';
 import type { LowRankFactors } from './ops/linears.js';
 import { rmsNorm } from './ops/rms-norm.js';
@@ -77,6 +77,8 @@ function mapProjections<T>(
 export class LlamaModel implements CausalLm {
   readonly config: ModelConfig;
   readonly #parameters: ReadonlyMap<string, tf.Variable>;
+  /** The table as the step under way sees it; see `embedTokensTied`. Its scope disposes of it. */
+  #tiedTable: tf.Tensor2D | undefined;
   readonly #ownsParameters: boolean;
   #adapters: LinearAdapters | undefined;
   readonly #compressed = new CompressedWeights();
@@ -133,24 +135,39 @@ export class LlamaModel implements CausalLm {
 
   hiddenStates(batch: TokenBatch): tf.Tensor3D {
     this.#checkIds(batch.ids, batch.length);
+    // in the caller's scope, not in this one's: the output layer comes later
+    const embedded = this.#embedTied(batch.ids);
     return tf.tidy(() => {
       const layout = createAttentionLayout(this.config, batch);
       const hidden =
-        this.#runFusedLayers(batch.ids, layout) ??
+        this.#runFusedLayers(batch.ids, layout, embedded) ??
         this.runLayers(batch.ids, (q, k, v) => attend(q, k, v, layout));
       return tf.reshape(hidden, [batch.batchSize, batch.length, this.config.hiddenSize]) as tf.Tensor3D;
     });
   }
 
+  /** Rows of a table that this training step changes and that the output layer uses too; else undefined. */
+  #embedTied(ids: Int32Array): tf.Tensor2D | undefined {
+    const isTrained = isComputingGradients() && !this.#adapters && this.config.tieWordEmbeddings;
+    if (!isTrained || !hasDecoderLayer() || ids.length === 0) return undefined;
+    const embedded = embedTokensTied(this.#weight('model.embed_tokens.weight'), ids);
+    this.#tiedTable = embedded?.table;
+    return embedded?.rows;
+  }
+
   /** As `runLayers`, each layer in one piece; undefined where the backend or the adapters do not allow it. */
-  #runFusedLayers(ids: Int32Array, layout: AttentionLayout): tf.Tensor2D | undefined {
+  #runFusedLayers(
+    ids: Int32Array,
+    layout: AttentionLayout,
+    embedded: tf.Tensor2D | undefined,
+  ): tf.Tensor2D | undefined {
     const adapters = this.#adapters;
     if (!hasDecoderLayer() || ids.length === 0) return undefined;
     if (adapters && adapters.factors('model.layers.0.self_attn.q_proj') === undefined) return undefined;
     const isTraining = isComputingGradients();
     // what is about to change is not worth a second copy
     if (isTraining && !adapters) this.#compressed.dispose();
-    let x = embedTokens(this.#weight('model.embed_tokens.weight'), ids); // [N, D]
+    let x = embedded ?? embedTokens(this.#weight('model.embed_tokens.weight'), ids); // [N, D]
     for (let i = 0; i < this.config.numHiddenLayers; i++) {
       const linear = (name: string) => ({
         weight: this.#weight<tf.Rank.R2>(`model.layers.${i}.${name}.weight`),
@@ -264,7 +281,8 @@ export class LlamaModel implements CausalLm {
   }
 
   tokenLogProbs(hidden: tf.Tensor2D, targets: tf.Tensor1D): tf.Tensor1D {
-    return tokenLogProbs(hidden, this.#head(), targets, this.#adapters === undefined);
+    const tied = isComputingGradients() && !this.#tiedTable?.isDisposed ? this.#tiedTable : undefined;
+    return tokenLogProbs(hidden, tied ?? this.#head(), targets, this.#adapters === undefined);
   }
 
   dispose(): void {
@@ -309,10 +327,41 @@ export class ParameterBuilder {
     const read = create([...this.#shapes.get(name)!]);
     // The native backend works on the array that was read as long as the tensor lives, and only the garbage collector
     // frees it after an update has replaced it: a copy of the backend's own is freed at once.
-    const initial = tf.getBackend() === 'tensorflow' ? tf.mul(read, 1) : tf.clone(read);
+    const initial = hasKernel('SrcodeCopy')
+      ? callKernel('SrcodeCopy', { x: read })[0]!
+      : tf.getBackend() === 'tensorflow'
+        ? tf.mul(read, 1)
+        : tf.clone(read);
     read.dispose();
     this.#parameters.set(name, tf.variable(initial, true, `${name}#${this.#id}`));
     initial.dispose();
+  }
+
+  /** Sets a parameter to values that come in parts, whose arrays may be used again. */
+  async fill(name: string, parts: AsyncIterable<Float32Array>): Promise<void> {
+    const shape = [...this.#shapes.get(name)!];
+    let offset = 0;
+    if (!hasKernel('SrcodeCopyInto')) {
+      const values = new Float32Array(tf.util.sizeFromShape(shape));
+      for await (const part of parts) {
+        values.set(part, offset);
+        offset += part.length;
+      }
+      this.set(name, () => tf.tensor(values, shape));
+      return;
+    }
+    const target = tf.fill(shape, 0);
+    try {
+      for await (const part of parts) {
+        const x = tf.tensor1d(part);
+        callKernel('SrcodeCopyInto', { target, x }, { offset });
+        x.dispose();
+        offset += part.length;
+      }
+      this.#parameters.set(name, tf.variable(target, true, `${name}#${this.#id}`));
+    } finally {
+      target.dispose();
+    }
   }
 
   /** All parameters in checkpoint order. */

@@ -1,7 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { wrapFileError } from '@srcode/core';
-import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { ModelFileError, TokenizerError } from './errors.js';
 import { LlamaModel, listParameterShapes, ParameterBuilder } from './llama-model.js';
@@ -104,15 +103,30 @@ function checkNames(config: ModelConfig, files: readonly SafetensorsFile[], dire
   });
 }
 
-/** Throws `ModelFileError` when a weight is NaN or infinite. */
-export function checkFinite(values: Float32Array, name: string, path: string): void {
+/** Throws `ModelFileError` when a weight is NaN or infinite; `from` is the index of the first in its tensor. */
+export function checkFinite(values: Float32Array, name: string, path: string, from = 0): void {
   for (let i = 0; i < values.length; i++) {
     if (Number.isFinite(values[i]!)) continue;
+    const index = from + i;
     throw new ModelFileError({
       code: 'MODEL_WEIGHTS_NOT_FINITE',
-      message: `${path}: ${name} holds ${values[i]} at index ${i}; expected finite weights. Training diverged or the file is damaged.`,
-      context: { path, name, index: i },
+      message: `${path}: ${name} holds ${values[i]} at index ${index}; expected finite weights. Training diverged or the file is damaged.`,
+      context: { path, name, index },
     });
+  }
+}
+
+/** Passes the parts of a weight on, each through `checkFinite`. */
+export async function* checkParts(
+  parts: AsyncIterable<Float32Array>,
+  name: string,
+  path: string,
+): AsyncGenerator<Float32Array> {
+  let before = 0;
+  for await (const values of parts) {
+    checkFinite(values, name, path, before);
+    yield values;
+    before += values.length;
   }
 }
 
@@ -125,9 +139,7 @@ export async function loadWeights(directory: string, config: ModelConfig): Promi
     for (const file of files) {
       for (const name of file.entries.keys()) {
         if (isRedundant(name, config)) continue;
-        const values = await file.readTensor(name);
-        checkFinite(values, name, file.path);
-        builder.set(name, (shape) => tf.tensor(values, shape));
+        await builder.fill(name, checkParts(file.readParts(name), name, file.path));
       }
     }
     return new LlamaModel(config, builder.finish());

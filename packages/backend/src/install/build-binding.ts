@@ -37,6 +37,7 @@ export async function buildBinding(options: BuildBindingOptions): Promise<void> 
       join(nativeFolder, 'kernels.cc'),
       join(nativeFolder, 'tiles.cc'),
       join(nativeFolder, 'panels.cc'),
+      join(nativeFolder, 'pool.cc'),
     ],
     '-pthread',
     ...library.files.map((name) => join(library.libraryFolder, name)),

@@ -120,16 +120,19 @@ const decoders: Readonly<Record<Exclude<GgufTensorType, 'F32' | 'F16' | 'BF16'>,
   Q6_K: q6k,
 };
 
-/** Float32 values of whole blocks. `bytes` starts on a 4-byte boundary of its buffer. */
-export function dequantize(bytes: Uint8Array, type: GgufTensorType): Float32Array {
+/**
+ * Float32 values of whole blocks, in `out` where one is given and needed: F32 is a view of `bytes`. `bytes` starts on a
+ * 4-byte boundary of its buffer.
+ */
+export function dequantize(bytes: Uint8Array, type: GgufTensorType, out?: Float32Array): Float32Array {
   if (type === 'F32') return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
-  if (type === 'F16' || type === 'BF16') {
-    const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2);
-    return type === 'F16' ? decodeFloat16(halves) : decodeBfloat16(halves);
-  }
   const { elements, bytes: size } = blockFormats[type];
   const blocks = bytes.byteLength / size;
-  const out = new Float32Array(blocks * elements);
-  decoders[type](bytes, blocks, out);
-  return out;
+  const values = out ?? new Float32Array(blocks * elements);
+  if (type === 'F16' || type === 'BF16') {
+    const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2);
+    return type === 'F16' ? decodeFloat16(halves, values) : decodeBfloat16(halves, values);
+  }
+  decoders[type](bytes, blocks, values);
+  return values;
 }

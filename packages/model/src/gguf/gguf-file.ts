@@ -1,9 +1,10 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { wrapFileError } from '@srcode/core';
-import { readExactly } from '../read-exactly.js';
+import { partLength, readExactly } from '../read-exactly.js';
 import { dequantize } from './dequantize.js';
 import { failGguf, NeedMoreBytes } from './gguf-cursor.js';
 import { type GgufHeader, parseGgufHeader } from './parse-gguf-header.js';
+import { blockFormats } from './tensor-types.js';
 
 /** 256 MiB: headers hold the tokenizer, a few MiB in published files. */
 const maxHeaderBytes = 256 * 1024 * 1024;
@@ -46,15 +47,25 @@ export class GgufFile {
     }
   }
 
-  /** Values of a tensor as float32, row-major. Throws `ModelFileError` when there is no such tensor. */
-  async readTensor(name: string): Promise<Float32Array> {
+  /**
+   * Values of a tensor as float32, row-major, in parts of so many `units` of values (whole blocks each): a part's array is
+   * used again for the next. Throws `ModelFileError` when there is no such tensor.
+   */
+  async *readParts(name: string, unit: number): AsyncGenerator<Float32Array> {
     const tensor = this.header.tensors.get(name);
     if (!tensor) failGguf(this.path, `expected a tensor ${JSON.stringify(name)}, found none.`, { name });
+    const { elements, bytes } = blockFormats[tensor.type];
+    const total = (tensor.byteLength / bytes) * elements;
+    const step = unit % elements === 0 ? partLength(unit, total) : total;
+    const raw = new Uint8Array((step / elements) * bytes);
+    const values = new Float32Array(tensor.type === 'F32' ? 0 : step);
     try {
-      return dequantize(
-        await readExactly(this.#handle, tensor.offset, tensor.byteLength, this.path),
-        tensor.type,
-      );
+      for (let from = 0; from < total; from += step) {
+        const count = Math.min(step, total - from);
+        const at = tensor.offset + (from / elements) * bytes;
+        const read = await readExactly(this.#handle, at, (count / elements) * bytes, this.path, raw);
+        yield dequantize(read, tensor.type, values.subarray(0, count));
+      }
     } catch (error) {
       throw wrapFileError(error, this.path, 'read');
     }

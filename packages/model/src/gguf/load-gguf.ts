@@ -1,7 +1,6 @@
-import * as tf from '@tensorflow/tfjs-core';
 import { ModelFileError } from '../errors.js';
 import { LlamaModel, listParameterShapes, ParameterBuilder } from '../llama-model.js';
-import { checkFinite, checkTokenizerFits, type LoadedModel } from '../load-model.js';
+import { checkParts, checkTokenizerFits, type LoadedModel } from '../load-model.js';
 import type { ModelConfig } from '../types.js';
 import { GgufFile } from './gguf-file.js';
 import type { GgufHeader } from './parse-gguf-header.js';
@@ -34,9 +33,13 @@ export function toGgufName(name: string): string {
  * Puts the rows of a query or key projection back in Hugging Face's order. llama.cpp rotates neighbouring pairs, so its
  * converter interleaves the two halves of every head: row 2i + p of a head here is row p·d/2 + i there.
  */
-export function restoreRotaryRows(values: Float32Array, heads: number, headDim: number): Float32Array {
+export function restoreRotaryRows(
+  values: Float32Array,
+  heads: number,
+  headDim: number,
+  out: Float32Array = new Float32Array(values.length),
+): Float32Array {
   const width = values.length / (heads * headDim);
-  const out = new Float32Array(values.length);
   for (let head = 0; head < heads; head++) {
     for (let row = 0; row < headDim; row++) {
       const from = (head * headDim + row) * width;
@@ -82,9 +85,7 @@ export async function loadGguf(path: string): Promise<LoadedModel> {
     checkTokenizerFits(tokenizer, config, path);
     builder = new ParameterBuilder(config);
     for (const name of listParameterShapes(config).keys()) {
-      const values = await readParameter(file, name, config);
-      checkFinite(values, name, path);
-      builder.set(name, (shape) => tf.tensor(values, shape));
+      await builder.fill(name, checkParts(readParameter(file, name, config), name, path));
     }
     return { model: new LlamaModel(config, builder.finish()), tokenizer };
   } catch (error) {
@@ -95,14 +96,22 @@ export async function loadGguf(path: string): Promise<LoadedModel> {
   }
 }
 
-async function readParameter(file: GgufFile, name: string, config: ModelConfig): Promise<Float32Array> {
-  const values = await file.readTensor(toGgufName(name));
-  const heads = /\.q_proj\./.test(name)
-    ? config.numAttentionHeads
-    : /\.k_proj\./.test(name)
-      ? config.numKeyValueHeads
-      : 0;
-  return heads > 0 && config.modelType === 'llama'
-    ? restoreRotaryRows(values, heads, config.headDim)
-    : values;
+async function* readParameter(
+  file: GgufFile,
+  name: string,
+  config: ModelConfig,
+): AsyncGenerator<Float32Array> {
+  const isRotary = config.modelType === 'llama' && /\.[qk]_proj\./.test(name);
+  const shape = file.header.tensors.get(toGgufName(name))!.shape;
+  // whole heads, or rows
+  const unit = shape.at(-1)! * (isRotary ? config.headDim : 1);
+  let restored: Float32Array | undefined;
+  for await (const part of file.readParts(toGgufName(name), unit)) {
+    if (!isRotary) {
+      yield part;
+      continue;
+    }
+    restored ??= new Float32Array(part.length);
+    yield restoreRotaryRows(part, part.length / unit, config.headDim, restored.subarray(0, part.length));
+  }
 }

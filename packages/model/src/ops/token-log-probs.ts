@@ -79,6 +79,8 @@ function backward(dy: tf.Tensor1D, saved: readonly tf.Tensor[], withWeight: bool
   const vocabSize = weight.shape[0];
   const dHidden: tf.Tensor2D[] = [];
   let dWeight: tf.Tensor2D | undefined;
+  const inPlace = withWeight && hasKernel('SrcodeAddOuter');
+  if (inPlace) dWeight = tf.fill(weight.shape, 0);
   for (const [start, count] of listChunks(rows, vocabSize)) {
     const [part, partWeight] = tf.tidy(() => {
       const h = tf.slice(hidden, [start, 0], [count, size]);
@@ -86,7 +88,9 @@ function backward(dy: tf.Tensor1D, saved: readonly tf.Tensor[], withWeight: bool
       const dLogits = logitGradient(logits, tf.slice(targets, start, count));
       const scale = tf.reshape(tf.slice(dy, start, count), [count, 1]);
       // dy belongs to whole rows: on the narrow side it costs less than on the logits
-      const dW = withWeight ? tf.matMul(dLogits, tf.mul(h, scale), true, false) : undefined;
+      const scaled = withWeight ? tf.mul(h, scale) : undefined;
+      if (inPlace) callKernel('SrcodeAddOuter', { target: dWeight!, a: dLogits, b: scaled! });
+      const dW = scaled && !inPlace ? tf.matMul(dLogits, scaled, true, false) : undefined;
       return [tf.mul(tf.matMul(dLogits, weight), scale), dW] as [tf.Tensor2D, tf.Tensor2D | undefined];
     });
     dHidden.push(part);

@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { wrapFileError } from '@srcode/core';
 import { decodeBfloat16, decodeFloat16 } from '../float-formats.js';
-import { readExactly } from '../read-exactly.js';
+import { partLength, readExactly } from '../read-exactly.js';
 import {
   failSafetensors,
   parseHeaderLength,
@@ -38,19 +38,48 @@ export class SafetensorsFile {
     }
   }
 
-  /** Values of a tensor as float32, row-major. Throws `ModelFileError` when there is no such tensor. */
-  async readTensor(name: string): Promise<Float32Array> {
-    const entry = this.entries.get(name);
-    if (!entry)
-      failSafetensors(this.path, `expected a tensor ${JSON.stringify(name)}, found none.`, { name });
+  /**
+   * Values of a tensor as float32, row-major, in parts: a part's array is used again for the next. Throws `ModelFileError`
+   * when there is no such tensor.
+   */
+  async *readParts(name: string): AsyncGenerator<Float32Array> {
+    const { offset, byteLength, type } = this.#entry(name);
+    const size = type === 'F32' ? 4 : 2;
+    const total = byteLength / size;
+    const step = partLength(1, total);
+    const raw = new Uint8Array(step * size);
+    const values = new Float32Array(type === 'F32' ? 0 : step);
     try {
-      const bytes = await readExactly(this.#handle, entry.offset, entry.byteLength, this.path);
-      if (entry.type === 'F32') return new Float32Array(bytes.buffer);
-      const halves = new Uint16Array(bytes.buffer);
-      return entry.type === 'BF16' ? decodeBfloat16(halves) : decodeFloat16(halves);
+      for (let from = 0; from < total; from += step) {
+        const count = Math.min(step, total - from);
+        await readExactly(this.#handle, offset + from * size, count * size, this.path, raw);
+        if (type === 'F32') yield new Float32Array(raw.buffer, 0, count);
+        else if (type === 'BF16')
+          yield decodeBfloat16(new Uint16Array(raw.buffer, 0, count), values.subarray(0, count));
+        else yield decodeFloat16(new Uint16Array(raw.buffer, 0, count), values.subarray(0, count));
+      }
     } catch (error) {
       throw wrapFileError(error, this.path, 'read');
     }
+  }
+
+  /** All values of a tensor; see `readParts`. */
+  async readTensor(name: string): Promise<Float32Array> {
+    const { byteLength, type } = this.#entry(name);
+    const values = new Float32Array(byteLength / (type === 'F32' ? 4 : 2));
+    let at = 0;
+    for await (const part of this.readParts(name)) {
+      values.set(part, at);
+      at += part.length;
+    }
+    return values;
+  }
+
+  #entry(name: string): SafetensorsEntry {
+    const entry = this.entries.get(name);
+    if (!entry)
+      failSafetensors(this.path, `expected a tensor ${JSON.stringify(name)}, found none.`, { name });
+    return entry;
   }
 
   async close(): Promise<void> {

@@ -63,7 +63,10 @@ export class AdamW {
     return this.#step;
   }
 
-  /** One update. `gradNorm` is the global norm of these gradients; they are scaled by min(1, maxGradNorm / gradNorm). */
+  /**
+   * One update. `gradNorm` is the global norm of these gradients; they are scaled by min(1, maxGradNorm / gradNorm).
+   * Takes the gradients over: each is disposed of as soon as it has been used, so that its memory serves the next.
+   */
   update(gradients: ReadonlyMap<string, tf.Tensor>, learningRate: number, gradNorm: number): void {
     this.#step++;
     const scale = gradNorm > this.maxGradNorm ? this.maxGradNorm / gradNorm : 1;
@@ -71,21 +74,20 @@ export class AdamW {
     // √(v/c) = √v/√c: the corrections are folded into two scalars.
     const rate = (learningRate * Math.sqrt(1 - this.#beta2 ** this.#step)) / firstBias;
     const epsilon = this.#epsilon * Math.sqrt(1 - this.#beta2 ** this.#step);
-    for (const [name, gradient] of gradients) {
-      const slot = this.#slots.get(name);
-      if (slot === undefined) throw unknownParameter(name);
+    const unknown = [...gradients.keys()].find((name) => !this.#slots.has(name));
+    if (unknown !== undefined) throw unknownParameter(unknown);
+    // the largest last: its new value needs room that the others' gradients have left by then
+    const order = [...gradients].sort(([, a], [, b]) => a.size - b.size);
+    for (const [name, gradient] of order) {
+      const slot = this.#slots.get(name)!;
       tf.tidy(() => {
         const keep = 1 - learningRate * slot.decay;
         if (tf.getKernel('SrcodeAdamW', tf.getBackend())) {
-          // one pass over memory, where the backend has it, instead of twelve
+          // one pass over memory, where the backend has it, instead of twelve; changes the moments in place
           const inputs = { value: slot.parameter, gradient, first: slot.first, second: slot.second };
           const attributes = { beta1: this.#beta1, beta2: this.#beta2, rate, epsilon, keep, scale };
-          const [value, first, second] = tf
-            .engine()
-            .runKernel('SrcodeAdamW', inputs, attributes) as tf.Tensor[];
+          const [value] = tf.engine().runKernel('SrcodeAdamW', inputs, attributes) as tf.Tensor[];
           slot.parameter.assign(value!);
-          slot.first.assign(first!);
-          slot.second.assign(second!);
           return;
         }
         const g = scale === 1 ? gradient : tf.mul(gradient, scale);
@@ -97,6 +99,7 @@ export class AdamW {
         slot.second.assign(second);
         slot.parameter.assign(tf.sub(kept, move));
       });
+      gradient.dispose();
     }
   }
 
@@ -146,7 +149,14 @@ export function assignRecord(
       context: { name },
     });
   }
-  tf.tidy(() => variable.assign(tf.tensor(record.data, [...record.shape])));
+  tf.tidy(() => {
+    const read = tf.tensor(record.data, [...record.shape]);
+    // a native backend works on the record's own array otherwise, and the optimizer would change it
+    const own = tf.getKernel('SrcodeCopy', tf.getBackend())
+      ? (tf.engine().runKernel('SrcodeCopy', { x: read }) as tf.Tensor[])[0]!
+      : read;
+    variable.assign(own);
+  });
 }
 
 function unknownParameter(name: string): InputError {

@@ -18,6 +18,13 @@ export function computeGradients(
   return { value, gradients };
 }
 
+/** Σ x² [1], where the backend has a kernel for it without a copy of x. */
+function sumOfSquares(x: tf.Tensor): tf.Tensor1D {
+  if (tf.getKernel('SrcodeSumOfSquares', tf.getBackend()))
+    return (tf.engine().runKernel('SrcodeSumOfSquares', { x }) as tf.Tensor1D[])[0]!;
+  return tf.reshape(tf.sum(tf.square(x)), [1]);
+}
+
 /** Sums gradients over micro-batches; owns the sums. */
 export class GradientAccumulator {
   #sums = new Map<string, tf.Tensor>();
@@ -43,8 +50,8 @@ export class GradientAccumulator {
   /** Euclidean norm over all gradients together. Throws when it is not a finite number: training has diverged. */
   async globalNorm(where: string): Promise<number> {
     const squares = tf.tidy(() => {
-      const parts = [...this.#sums.values()].map((gradient) => tf.sum(tf.square(gradient)));
-      return parts.length === 0 ? tf.zeros([1]) : tf.stack(parts);
+      const parts = [...this.#sums.values()].map(sumOfSquares);
+      return parts.length === 0 ? tf.zeros([1]) : tf.concat(parts);
     });
     const data = await squares.data();
     squares.dispose();
