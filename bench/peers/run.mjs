@@ -2,7 +2,7 @@
  * Times our engine against transformers and PEFT on SmolLM2-135M, interleaved on one machine, and writes the table.
  *
  *   python3 -m venv venv && venv/bin/pip install -r bench/peers/requirements.txt
- *   node packages/model/scripts/fetch-smollm2.mjs
+ *   node packages/model/scripts/fetch-smollm2.mjs && npx turbo run build
  *   SRCODE_PEERS_PYTHON=venv/bin/python node bench/peers/run.mjs [--rounds 5] [--only lora,generate-1] \
  *     [--peer float32:eager] [--without-others] [--out docs/performance.md]
  *
@@ -103,7 +103,7 @@ const gib = (bytes) => (bytes / 2 ** 30).toFixed(1);
 /** Rounds of one kind of work on both sides. `environment` is for ours. */
 async function compare(work, setting, rounds, environment) {
   const [dtype, mode] = setting.split(':');
-  const ours = start('npx', ['tsx', '--conditions=@srcode/source', `${here}ours.ts`, model], environment);
+  const ours = start(process.execPath, [`${here}ours.mjs`, model], environment);
   const sides = [ours];
   try {
     const ourStart = await ours.ready;

@@ -12,6 +12,10 @@
 #include <unordered_map>
 #include <vector>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "tensorflow/c/c_api.h"
 #include "tensorflow/c/eager/c_api.h"
 
@@ -398,6 +402,11 @@ napi_value RunKernel(napi_env env, napi_callback_info info) {
 }  // namespace
 
 NAPI_MODULE_INIT() {
+#ifdef __GLIBC__
+  // else what a large free puts the thresholds up to stays in the heap, unused, for good
+  mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  mallopt(M_TRIM_THRESHOLD, 8 << 20);
+#endif
   napi_value result = tfnodejs::InitTFNodeJSBinding(env, exports);
   napi_value function;
   if (napi_create_function(env, "runKernel", NAPI_AUTO_LENGTH, RunKernel, nullptr, &function) == napi_ok)

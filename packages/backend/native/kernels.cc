@@ -146,19 +146,36 @@ inline void Tile(int k, const float *a, int64_t a_row, int64_t a_depth, const fl
   }
 }
 
+/** Depth of b that `Gemm` lays out anew at once: with the rows' numbers it stays in the first-level cache. */
+constexpr int kGemmDepth = 256;
+
 /** c [m, n] (+)= a·b: a by row and depth stride, b [k, n] and c by row stride. */
 void Gemm(int m, int n, int k, const float *a, int64_t a_row, int64_t a_depth, const float *b, int64_t b_row, float *c,
           int64_t c_row, bool accumulate) {
   constexpr int kColumns = 2 * kLanes;
   const int whole = n - n % kColumns;
-  for (int j = 0; j < whole; j += kColumns) {
+  alignas(64) float panel[kGemmDepth * kColumns];
+  const auto columns = [&](int span, const float *a, const float *b, int64_t b_row, float *c, bool add) {
     int i = 0;
-    for (; i + kTileRows <= m; i += kTileRows)
-      Tile<kTileRows>(k, a + i * a_row, a_row, a_depth, b + j, b_row, c + i * c_row + j, c_row, accumulate);
-    for (; i + 4 <= m; i += 4)
-      Tile<4>(k, a + i * a_row, a_row, a_depth, b + j, b_row, c + i * c_row + j, c_row, accumulate);
-    for (; i < m; i++)
-      Tile<1>(k, a + i * a_row, a_row, a_depth, b + j, b_row, c + i * c_row + j, c_row, accumulate);
+    for (; i + kTileRows <= m; i += kTileRows) Tile<kTileRows>(span, a + i * a_row, a_row, a_depth, b, b_row, c + i * c_row, c_row, add);
+    for (; i + 4 <= m; i += 4) Tile<4>(span, a + i * a_row, a_row, a_depth, b, b_row, c + i * c_row, c_row, add);
+    for (; i < m; i++) Tile<1>(span, a + i * a_row, a_row, a_depth, b, b_row, c + i * c_row, c_row, add);
+  };
+  for (int j = 0; j < whole; j += kColumns) {
+    if (m < 2 * kTileRows) {
+      columns(k, a, b + j, b_row, c + j, accumulate);
+      continue;
+    }
+    // side by side: rows of b a power of two apart would push one another out of the cache
+    for (int from = 0; from < k; from += kGemmDepth) {
+      const int span = std::min(kGemmDepth, k - from);
+      for (int p = 0; p < span; p++) {
+        const float *row = b + (from + p) * b_row + j;
+        Store(panel + p * kColumns, Load(row));
+        Store(panel + p * kColumns + kLanes, Load(row + kLanes));
+      }
+      columns(span, a + from * a_depth, panel, kColumns, c + j, accumulate || from > 0);
+    }
   }
   if (whole == n) return;
   for (int i = 0; i < m; i++) {
@@ -188,55 +205,53 @@ inline float Dot(const float *a, const float *b, int n) {
 /** Rows of weights that `SkinnyTile` takes at once: enough sums under way to hide how long each addition takes. */
 constexpr int kStreams = 12;
 
-/** q·scale + offset of sixteen numbers: (bytes >> kShift & kMask), signed when nothing is masked. */
-template <int kShift, int kMask>
-inline void ExpandQuanta(const void *bytes, float scale, float offset, float *to) {
-#if defined(__AVX2__) && defined(__FMA__)
-  // compilers of 2022 know these conversions as instructions only by name
-  __m128i quanta = _mm_loadu_si128(static_cast<const __m128i *>(bytes));
-  if (kShift > 0) quanta = _mm_srli_epi16(quanta, kShift);
-  if (kMask > 0) quanta = _mm_and_si128(quanta, _mm_set1_epi8(kMask));
-#ifdef __AVX512F__
-  const __m512i wide = kMask > 0 ? _mm512_cvtepu8_epi32(quanta) : _mm512_cvtepi8_epi32(quanta);
-  _mm512_storeu_ps(to, _mm512_fmadd_ps(_mm512_cvtepi32_ps(wide), _mm512_set1_ps(scale), _mm512_set1_ps(offset)));
-#else
-  const __m128i halves[2] = {quanta, _mm_unpackhi_epi64(quanta, quanta)};
-  for (int half = 0; half < 2; half++) {
-    const __m256i wide = kMask > 0 ? _mm256_cvtepu8_epi32(halves[half]) : _mm256_cvtepi8_epi32(halves[half]);
-    _mm256_storeu_ps(to + 8 * half, _mm256_fmadd_ps(_mm256_cvtepi32_ps(wide), _mm256_set1_ps(scale), _mm256_set1_ps(offset)));
+/**
+ * A compressed block's numbers in vectors, q·scale + offset, handed to `take(vector, index of its first)`: without a detour
+ * through memory, and by their names where compilers of 2022 do not find the conversions' instructions themselves.
+ */
+template <typename Take>
+inline void ExpandNibbles(const uint8_t *bytes, float scale, float offset, const Take &take) {
+#if defined(__AVX512F__)
+  // the sixteen numbers that there can be, and which of them
+  const __m512 steps = _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  const __m512 table = _mm512_fmadd_ps(steps, _mm512_set1_ps(scale), _mm512_set1_ps(offset));
+  const __m512i wide = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i *>(bytes)));
+  // of an index the lowest four bits count
+  take(_mm512_permutexvar_ps(wide, table), 0);
+  take(_mm512_permutexvar_ps(_mm512_srli_epi32(wide, 4), table), 16);
+#elif defined(__AVX2__) && defined(__FMA__)
+  const __m256 by = _mm256_set1_ps(scale), from = _mm256_set1_ps(offset);
+  for (int half = 0; half < 16; half += 8) {
+    const __m256i wide = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i *>(bytes + half)));
+    const __m256i low = _mm256_and_si256(wide, _mm256_set1_epi32(15)), high = _mm256_srli_epi32(wide, 4);
+    take(_mm256_fmadd_ps(_mm256_cvtepi32_ps(low), by, from), half);
+    take(_mm256_fmadd_ps(_mm256_cvtepi32_ps(high), by, from), 16 + half);
   }
-#endif
 #else
-  for (int i = 0; i < 16; i++) {
-    const uint8_t byte = static_cast<const uint8_t *>(bytes)[i];
-    const int q = kMask > 0 ? byte >> kShift & kMask : static_cast<int8_t>(byte);
-    to[i] = std::fma(static_cast<float>(q), scale, offset);
+  for (int first = 0; first < 32; first += kLanes) {
+    Vector v;
+    for (int i = 0; i < kLanes; i++)
+      v[i] = std::fma(static_cast<float>(bytes[(first + i) % 16] >> (first < 16 ? 0 : 4) & 15), scale, offset);
+    take(v, first);
   }
 #endif
 }
-
-/** sums + Σ of sixteen expanded numbers by sixteen of x, without a detour through memory. */
-template <int kShift, int kMask>
-inline void DotQuanta(const void *bytes, float scale, float offset, const float *x, Vector *sums) {
-#if defined(__AVX2__) && defined(__FMA__)
-  __m128i quanta = _mm_loadu_si128(static_cast<const __m128i *>(bytes));
-  if (kShift > 0) quanta = _mm_srli_epi16(quanta, kShift);
-  if (kMask > 0) quanta = _mm_and_si128(quanta, _mm_set1_epi8(kMask));
-#ifdef __AVX512F__
-  const __m512i wide = kMask > 0 ? _mm512_cvtepu8_epi32(quanta) : _mm512_cvtepi8_epi32(quanta);
-  sums[0] = MulAdd(_mm512_fmadd_ps(_mm512_cvtepi32_ps(wide), _mm512_set1_ps(scale), _mm512_set1_ps(offset)), Load(x), sums[0]);
-#else
-  const __m128i halves[2] = {quanta, _mm_unpackhi_epi64(quanta, quanta)};
-  for (int half = 0; half < 2; half++) {
-    const __m256i wide = kMask > 0 ? _mm256_cvtepu8_epi32(halves[half]) : _mm256_cvtepi8_epi32(halves[half]);
-    const __m256 w = _mm256_fmadd_ps(_mm256_cvtepi32_ps(wide), _mm256_set1_ps(scale), _mm256_set1_ps(offset));
-    sums[half] = MulAdd(w, Load(x + 8 * half), sums[half]);
+template <typename Take>
+inline void ExpandSigned(const int8_t *quanta, float scale, float offset, const Take &take) {
+#if defined(__AVX512F__)
+  const __m512i wide = _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i *>(quanta)));
+  take(_mm512_fmadd_ps(_mm512_cvtepi32_ps(wide), _mm512_set1_ps(scale), _mm512_set1_ps(offset)), 0);
+#elif defined(__AVX2__) && defined(__FMA__)
+  for (int half = 0; half < 16; half += 8) {
+    const __m256i wide = _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i *>(quanta + half)));
+    take(_mm256_fmadd_ps(_mm256_cvtepi32_ps(wide), _mm256_set1_ps(scale), _mm256_set1_ps(offset)), half);
   }
-#endif
 #else
-  float w[16];
-  ExpandQuanta<kShift, kMask>(bytes, scale, offset, w);
-  for (int i = 0; i < 16; i += kLanes) sums[i / kLanes] = MulAdd(Load(w + i), Load(x + i), sums[i / kLanes]);
+  for (int first = 0; first < 16; first += kLanes) {
+    Vector v;
+    for (int i = 0; i < kLanes; i++) v[i] = std::fma(static_cast<float>(quanta[first + i]), scale, offset);
+    take(v, first);
+  }
 #endif
 }
 
@@ -248,13 +263,9 @@ struct Affine4 {
   static constexpr int kCount = 32;
   float scale, offset;
   uint8_t quanta[16];
-  void Dot(const float *x, Vector *sums) const {
-    DotQuanta<0, 15>(quanta, scale, offset, x, sums);
-    DotQuanta<4, 15>(quanta, scale, offset, x + 16, sums + kDotSums / 2);
-  }
-  void Expand(float *to) const {
-    ExpandQuanta<0, 15>(quanta, scale, offset, to);
-    ExpandQuanta<4, 15>(quanta, scale, offset, to + 16);
+  template <typename Take>
+  void Each(const Take &take) const {
+    ExpandNibbles(quanta, scale, offset, take);
   }
 };
 
@@ -263,13 +274,16 @@ struct Affine8 {
   static constexpr int kCount = 16;
   float scale, offset;
   int8_t quanta[16];
-  void Dot(const float *x, Vector *sums) const {
-    DotQuanta<0, 0>(quanta, scale, offset, x, sums);
-  }
-  void Expand(float *to) const {
-    ExpandQuanta<0, 0>(quanta, scale, offset, to);
+  template <typename Take>
+  void Each(const Take &take) const {
+    ExpandSigned(quanta, scale, offset, take);
   }
 };
+
+template <typename Block>
+inline void Expand(const Block &block, float *to) {
+  block.Each([to](Vector v, int first) __attribute__((always_inline)) { Store(to + first, v); });
+}
 
 void SetQuanta(const int *quanta, Affine4 *block) {
   for (int i = 0; i < 16; i++) block->quanta[i] = static_cast<uint8_t>(quanta[i] | quanta[16 + i] << 4);
@@ -293,7 +307,7 @@ bool FitBlock(const float *values, float widest, int most, int least, Block *blo
       quanta[i] = static_cast<int>(std::min<float>(most, std::max<float>(least, std::nearbyint((values[i] - block->offset) * by))));
     SetQuanta(quanta, block);
     float expanded[Block::kCount];
-    block->Expand(expanded);
+    Expand(*block, expanded);
     bool fits = true;
     for (int i = 0; i < Block::kCount; i++) fits &= expanded[i] == values[i];
     if (fits) return true;
@@ -333,26 +347,32 @@ bool CompressHeads(const float *values, int64_t count, void *to) {
   return true;
 }
 
-template <typename Block>
-void ExpandBlocks(const void *data, int64_t first, int64_t count, float *to) {
-  const Block *block = static_cast<const Block *>(data) + first / Block::kCount;
-  for (int64_t i = 0; i < count; i += Block::kCount) (block++)->Expand(to + i);
+/** Asks memory for as many bytes from `next` on. */
+inline void FetchAhead(const void *next, int64_t bytes) {
+  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(static_cast<const char *>(next) + i, 0, 2);
 }
 
-/** `rows` rows from row `first` on as float32: where they lie, or in `buffer`. */
-const float *ExpandRows(const Weights &w, int k, int first, int rows, float *buffer) {
+/** Expands `count` numbers from number `first` on, and asks memory for as many after them. */
+template <typename Block>
+void ExpandBlocks(const void *data, int64_t first, int64_t count, float *to) {
+  const Block *block = static_cast<const Block *>(data) + first / Block::kCount, *end = block + count / Block::kCount;
+  FetchAhead(end, (end - block) * sizeof(Block));
+  for (; block < end; to += Block::kCount) Expand(*block++, to);
+}
+
+/** `rows` compressed rows from row `first` on as float32. */
+void ExpandRows(const Weights &w, int k, int first, int rows, float *to) {
   const int64_t from = static_cast<int64_t>(first) * k, count = static_cast<int64_t>(rows) * k;
   switch (w.storage) {
-    case Storage::kFloat: return static_cast<const float *>(w.data) + from;
-    case Storage::kAffine4: ExpandBlocks<Affine4>(w.data, from, count, buffer); break;
-    case Storage::kAffine8: ExpandBlocks<Affine8>(w.data, from, count, buffer); break;
-    case Storage::kBrain: {
+    case Storage::kAffine4: return ExpandBlocks<Affine4>(w.data, from, count, to);
+    case Storage::kAffine8: return ExpandBlocks<Affine8>(w.data, from, count, to);
+    default: {
       const uint16_t *heads = static_cast<const uint16_t *>(w.data) + from;
-      uint32_t *bits = reinterpret_cast<uint32_t *>(buffer);
+      FetchAhead(heads + count, count * sizeof(uint16_t));
+      uint32_t *bits = reinterpret_cast<uint32_t *>(to);
       for (int64_t i = 0; i < count; i++) bits[i] = static_cast<uint32_t>(heads[i]) << 16;
     }
   }
-  return buffer;
 }
 
 /** Room of a thread for the rows that it expands. */
@@ -446,7 +466,11 @@ void BlockVector(int from, int to, int k, const float *x, const void *data, floa
     Vector sums[kDotSums] = {};
     for (int i = 0; i < blocks; i++, block++) {
       __builtin_prefetch(reinterpret_cast<const char *>(block) + kAhead, 0, 2);
-      block->Dot(x + i * Block::kCount, sums);
+      const float *own = x + i * Block::kCount;
+      block->Each([&](Vector v, int first) __attribute__((always_inline)) {
+        Vector &sum = sums[first / kLanes % kDotSums];
+        sum = MulAdd(v, Load(own + first), sum);
+      });
     }
     *y++ = Sum((sums[0] + sums[1]) + (sums[2] + sums[3]));
   }
@@ -474,7 +498,8 @@ void SkinnyRange(int columns, int from, int to, int k, const float *x, const Wei
   float *buffer = ExpansionBuffer(static_cast<size_t>(kStreams) * k);
   for (int o = from; o < to; o += kStreams) {
     const int rows = std::min(kStreams, to - o);
-    SkinnyColumns<false>(columns, rows, k, x, ExpandRows(w, k, o, rows, buffer), y + static_cast<int64_t>(o - from) * columns);
+    ExpandRows(w, k, o, rows, buffer);
+    SkinnyColumns<false>(columns, rows, k, x, buffer, y + static_cast<int64_t>(o - from) * columns);
   }
 }
 

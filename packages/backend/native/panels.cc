@@ -24,8 +24,8 @@ namespace {
  * it fills the registers. */
 constexpr int kLeft = kRegisters == 32 ? 12 : 6, kRight = 2 * kLanes;
 
-/** How much is packed at once. A right panel of that depth stays in the first-level cache, an other side in the second. */
-constexpr int kDepthAtOnce = 288, kSharedAtOnce = 768, kOthersAtOnce = 144;
+/** How much is packed at once: a left panel of that depth stays in the first-level cache, an other side in the second. */
+constexpr int kDepthAtOnce = 576, kSharedAtOnce = 768, kOthersAtOnce = 96;
 
 /** Room behind a panel that packing may write over. */
 constexpr int kSlack = 16;
@@ -82,8 +82,6 @@ void PackPanel(const float *x, int64_t line_stride, int64_t depth_stride, int co
         Turn(rows, to + p * kWidth + group, kWidth);
       }
     }
-  } else if (count >= kWidth) {
-    for (; p < depth; p++) __builtin_memcpy(to + p * kWidth, x + p * depth_stride, kWidth * sizeof(float));
   }
   for (; p < depth; p++)
     for (int i = 0; i < kWidth; i++) to[p * kWidth + i] = i < count ? x[i * line_stride + p * depth_stride] : 0;
@@ -91,12 +89,25 @@ void PackPanel(const float *x, int64_t line_stride, int64_t depth_stride, int co
 
 int Panels(int lines, int width) { return (lines + width - 1) / width; }
 
-/** Packs lines into panels of kWidth, one after the other. */
+/** Packs lines into panels of kWidth, `panel_size` apart. */
 template <int kWidth>
-void PackPanels(const TileSide &side, int from, int lines, int depth, int span, float *to) {
-  for (int line = 0; line < lines; line += kWidth, to += kWidth * span)
-    PackPanel<kWidth>(side.x + (from + line) * side.line_stride + depth * side.depth_stride, side.line_stride,
-                      side.depth_stride, lines - line, span, to);
+void PackPanels(const TileSide &side, int from, int lines, int depth, int span, float *to, int64_t panel_size) {
+  const float *x = side.x + from * side.line_stride + depth * side.depth_stride;
+  int line = 0;
+  if (side.depth_stride != 1) {
+    // lines lie side by side: all panels at once, in the order of memory
+    const int whole = lines / kWidth * kWidth;
+    for (int p = 0; p < span; p++) {
+      const float *row = x + p * side.depth_stride;
+      float *at = to + p * kWidth;
+      for (line = 0; line < whole; line += kWidth, at += panel_size)
+        __builtin_memcpy(at, row + line, kWidth * sizeof(float));
+    }
+    line = whole;
+  }
+  for (; line < lines; line += kWidth)
+    PackPanel<kWidth>(x + line * side.line_stride, side.line_stride, side.depth_stride, lines - line, span,
+                      to + line / kWidth * panel_size);
 }
 
 /** c [kLeft, kRight] (+)= left panel · right panel; beyond `rows` and `columns` nothing is written. */
@@ -170,10 +181,11 @@ void PanelProducts(const TileSide &shared, const TileSide *others, int count, in
       const int lines = std::min(shared_share, shared.lines - first), panels = Panels(lines, shared_width);
       const int64_t panel_size = static_cast<int64_t>(shared_width) * span, room = panel_size + kSlack;
       float *packed = packing.Get(panels * room);
-      ParallelFor(panels, [&](int panel) {
-        const int line = panel * shared_width;
-        (shared_is_left ? PackPanels<kLeft> : PackPanels<kRight>)(shared, first + line, std::min(shared_width, lines - line),
-                                                                  depth, span, packed + panel * room);
+      const int at_once = ShareOf(lines, kOthersAtOnce, shared_width, 8);
+      ParallelFor((lines + at_once - 1) / at_once, [&](int index) {
+        const int line = index * at_once;
+        (shared_is_left ? PackPanels<kLeft> : PackPanels<kRight>)(shared, first + line, std::min(at_once, lines - line), depth,
+                                                                  span, packed + line / shared_width * room, room);
       });
       ParallelFor(static_cast<int>(parts.size()), [&](int index) {
         thread_local Buffer other;
@@ -182,12 +194,11 @@ void PanelProducts(const TileSide &shared, const TileSide *others, int count, in
         const int own_panels = Panels(part.lines, other_width);
         const int64_t own_size = static_cast<int64_t>(other_width) * span;
         float *own = other.Get(own_panels * own_size + kSlack);
-        (shared_is_left ? PackPanels<kRight> : PackPanels<kLeft>)(side, part.from, part.lines, depth, span, own);
-        // the right panel stays, left ones pass by
+        (shared_is_left ? PackPanels<kRight> : PackPanels<kLeft>)(side, part.from, part.lines, depth, span, own, own_size);
         if (shared_is_left) {
           float *c = side.c + static_cast<int64_t>(first) * side.c_row + part.from;
-          for (int j = 0; j < own_panels; j++)
-            for (int i = 0; i < panels; i++)
+          for (int i = 0; i < panels; i++)
+            for (int j = 0; j < own_panels; j++)
               Block(span, packed + i * room, own + j * own_size, lines - i * kLeft, part.lines - j * kRight, add,
                     c + static_cast<int64_t>(i) * kLeft * side.c_row + j * kRight, side.c_row);
         } else {

@@ -13,7 +13,7 @@ namespace srcode {
 namespace {
 
 /** What is kept beyond what lives: enough for the outputs of one layer. */
-constexpr size_t kMostKept = size_t{64} << 20;
+constexpr size_t kMostKept = size_t{24} << 20;
 constexpr size_t kUnit = size_t{1} << 16, kHugePage = size_t{1} << 21;
 
 size_t Rounded(size_t bytes) { return (bytes + kUnit - 1) / kUnit * kUnit; }

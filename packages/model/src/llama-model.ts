@@ -183,7 +183,8 @@ export class LlamaModel implements CausalLm {
       };
       const before = x;
       x = decoderLayer(x, layer, layout);
-      if (!isTraining) before.dispose();
+      // the layer has kept what its gradient needs
+      before.dispose();
     }
     return rmsNorm(x, this.#weight('model.norm.weight'), this.config.rmsNormEps);
   }

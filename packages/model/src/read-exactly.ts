@@ -9,6 +9,19 @@ export function partLength(unit: number, total: number): number {
   return Math.min(total, Math.max(1, Math.floor(partValues / unit)) * unit);
 }
 
+/** Arrays of a file's reader that serve one part after the other: garbage of each tensor would outgrow the model. */
+export class ReadScratch {
+  #raw = new Uint8Array(0);
+  #values = new Float32Array(0);
+
+  /** At least so many bytes and values; contents are of the part before. */
+  get(bytes: number, values: number): { readonly raw: Uint8Array; readonly values: Float32Array } {
+    if (this.#raw.length < bytes) this.#raw = new Uint8Array(bytes);
+    if (this.#values.length < values) this.#values = new Float32Array(values);
+    return { raw: this.#raw, values: this.#values };
+  }
+}
+
 /** 1 GiB: Node reads at most 2^31 − 1 bytes at a time. */
 const maxReadBytes = 1 << 30;
 

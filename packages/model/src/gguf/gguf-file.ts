@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { wrapFileError } from '@srcode/core';
-import { partLength, readExactly } from '../read-exactly.js';
+import { partLength, ReadScratch, readExactly } from '../read-exactly.js';
 import { dequantize } from './dequantize.js';
 import { failGguf, NeedMoreBytes } from './gguf-cursor.js';
 import { type GgufHeader, parseGgufHeader } from './parse-gguf-header.js';
@@ -28,6 +28,7 @@ export class GgufFile {
   readonly path: string;
   readonly header: GgufHeader;
   readonly #handle: FileHandle;
+  readonly #scratch = new ReadScratch();
 
   private constructor(path: string, handle: FileHandle, header: GgufHeader) {
     this.path = path;
@@ -49,7 +50,7 @@ export class GgufFile {
 
   /**
    * Values of a tensor as float32, row-major, in parts of so many `units` of values (whole blocks each): a part's array is
-   * used again for the next. Throws `ModelFileError` when there is no such tensor.
+   * used again for the next, also by the next call. Throws `ModelFileError` when there is no such tensor.
    */
   async *readParts(name: string, unit: number): AsyncGenerator<Float32Array> {
     const tensor = this.header.tensors.get(name);
@@ -57,8 +58,7 @@ export class GgufFile {
     const { elements, bytes } = blockFormats[tensor.type];
     const total = (tensor.byteLength / bytes) * elements;
     const step = unit % elements === 0 ? partLength(unit, total) : total;
-    const raw = new Uint8Array((step / elements) * bytes);
-    const values = new Float32Array(tensor.type === 'F32' ? 0 : step);
+    const { raw, values } = this.#scratch.get((step / elements) * bytes, tensor.type === 'F32' ? 0 : step);
     try {
       for (let from = 0; from < total; from += step) {
         const count = Math.min(step, total - from);

@@ -1,6 +1,7 @@
 import { ModelFileError } from '../errors.js';
 import { LlamaModel, listParameterShapes, ParameterBuilder } from '../llama-model.js';
 import { checkParts, checkTokenizerFits, type LoadedModel } from '../load-model.js';
+import { ReadScratch } from '../read-exactly.js';
 import type { ModelConfig } from '../types.js';
 import { GgufFile } from './gguf-file.js';
 import type { GgufHeader } from './parse-gguf-header.js';
@@ -84,8 +85,9 @@ export async function loadGguf(path: string): Promise<LoadedModel> {
     const tokenizer = readGgufTokenizer(file.header, path);
     checkTokenizerFits(tokenizer, config, path);
     builder = new ParameterBuilder(config);
+    const scratch = new ReadScratch();
     for (const name of listParameterShapes(config).keys()) {
-      await builder.fill(name, checkParts(readParameter(file, name, config), name, path));
+      await builder.fill(name, checkParts(readParameter(file, name, config, scratch), name, path));
     }
     return { model: new LlamaModel(config, builder.finish()), tokenizer };
   } catch (error) {
@@ -100,18 +102,18 @@ async function* readParameter(
   file: GgufFile,
   name: string,
   config: ModelConfig,
+  scratch: ReadScratch,
 ): AsyncGenerator<Float32Array> {
   const isRotary = config.modelType === 'llama' && /\.[qk]_proj\./.test(name);
   const shape = file.header.tensors.get(toGgufName(name))!.shape;
   // whole heads, or rows
   const unit = shape.at(-1)! * (isRotary ? config.headDim : 1);
-  let restored: Float32Array | undefined;
   for await (const part of file.readParts(toGgufName(name), unit)) {
     if (!isRotary) {
       yield part;
       continue;
     }
-    restored ??= new Float32Array(part.length);
-    yield restoreRotaryRows(part, part.length / unit, config.headDim, restored.subarray(0, part.length));
+    const { values } = scratch.get(0, part.length);
+    yield restoreRotaryRows(part, part.length / unit, config.headDim, values.subarray(0, part.length));
   }
 }

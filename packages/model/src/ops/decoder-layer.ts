@@ -39,7 +39,8 @@ const normBackward = (x: tf.Tensor, w: tf.Tensor, inverse: tf.Tensor, dy: tf.Ten
 /**
  * A whole layer of a Llama: x [N, D] → [N, D], N = B·T, as one entry of the tape. What is kept for the gradient are the
  * products' outputs alone; norms and gates are computed again, and what was kept is freed as the backward pass has used
- * it. The same numbers as the ops one by one. Caller disposes.
+ * it: so is the gradient by the output, which must be of no other use. The same numbers as the ops one by one. Caller
+ * disposes.
  */
 export function decoderLayer(x: tf.Tensor2D, layer: DecoderLayer, layout: AttentionLayout): tf.Tensor2D {
   const { batchSize, length, heads, kvHeads, headDim, starts, ends, cos, sin } = layout;
@@ -67,7 +68,8 @@ export function decoderLayer(x: tf.Tensor2D, layer: DecoderLayer, layout: Attent
     const isPresent = factors.map((z) => z !== undefined);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
       const gradients = tf.tidy(() => backward(dy as tf.Tensor2D, saved, isPresent));
-      tf.dispose(saved);
+      // the tape itself would keep these to its end
+      tf.dispose([saved, dy]);
       return gradients;
     };
     return { value: tf.add(inner, out), gradFunc };

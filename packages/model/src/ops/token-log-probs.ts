@@ -5,7 +5,7 @@ import { callKernel, hasKernel, isComputingGradients, type Save } from './kernel
  * 2^22 logits (16 MiB) at a time, small beside the model; 2^24 where kernels work on them in place, so that a chunk is
  * the only copy: products of more rows are faster.
  */
-const maxChunkLogits = () => (hasKernel('SrcodePickLogProbs') ? 1 << 24 : 1 << 22);
+const maxChunkLogits = () => (hasKernel('SrcodePickLogProbs') ? 1 << 23 : 1 << 22);
 
 /** [start, count] of the row chunks, of about one size, of [rows, vocabSize] logits. */
 function listChunks(rows: number, vocabSize: number): [start: number, count: number][] {

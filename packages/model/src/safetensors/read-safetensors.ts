@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { wrapFileError } from '@srcode/core';
 import { decodeBfloat16, decodeFloat16 } from '../float-formats.js';
-import { partLength, readExactly } from '../read-exactly.js';
+import { partLength, ReadScratch, readExactly } from '../read-exactly.js';
 import {
   failSafetensors,
   parseHeaderLength,
@@ -15,6 +15,7 @@ export class SafetensorsFile {
   /** By name, in file order. */
   readonly entries: ReadonlyMap<string, SafetensorsEntry>;
   readonly #handle: FileHandle;
+  readonly #scratch = new ReadScratch();
 
   private constructor(path: string, handle: FileHandle, entries: ReadonlyMap<string, SafetensorsEntry>) {
     this.path = path;
@@ -39,16 +40,15 @@ export class SafetensorsFile {
   }
 
   /**
-   * Values of a tensor as float32, row-major, in parts: a part's array is used again for the next. Throws `ModelFileError`
-   * when there is no such tensor.
+   * Values of a tensor as float32, row-major, in parts: a part's array is used again for the next, also by the next
+   * call. Throws `ModelFileError` when there is no such tensor.
    */
   async *readParts(name: string): AsyncGenerator<Float32Array> {
     const { offset, byteLength, type } = this.#entry(name);
     const size = type === 'F32' ? 4 : 2;
     const total = byteLength / size;
     const step = partLength(1, total);
-    const raw = new Uint8Array(step * size);
-    const values = new Float32Array(type === 'F32' ? 0 : step);
+    const { raw, values } = this.#scratch.get(step * size, type === 'F32' ? 0 : step);
     try {
       for (let from = 0; from < total; from += step) {
         const count = Math.min(step, total - from);

@@ -1,34 +1,27 @@
 /*
- * Our side of the benchmark: the same work orders as peer.py, one JSON per line, through the packages' public API.
+ * Our side of the benchmark: the same work orders as peer.py, one JSON per line, through the public API of the packages as
+ * they are built (`npx turbo run build`). With `profile` in an order it also says where the time goes, by kernel.
  *
- *   npx tsx --conditions=@srcode/source bench/peers/ours.ts <model.gguf>
+ *   node bench/peers/ours.mjs <model.gguf>
  */
 import { createInterface } from 'node:readline';
-import { type BackendName, selectBackend } from '@srcode/backend';
+import { selectBackend } from '@srcode/backend';
 import { Rng } from '@srcode/core';
 import { attachLora, createTokenBatch, generate, loadGguf } from '@srcode/model';
 import { AdamW } from '@srcode/trainer';
 import * as tf from '@tensorflow/tfjs-core';
 
-interface Order {
-  readonly work: 'generate' | 'lora' | 'full';
-  readonly ids: readonly (readonly number[])[];
-  readonly newTokens?: number;
-  /** Also report where the time goes, by kernel. */
-  readonly profile?: boolean;
-}
-
-const report = await selectBackend({ prefer: (process.env.SRCODE_BACKEND ?? 'tensorflow') as BackendName });
+const report = await selectBackend({ prefer: process.env.SRCODE_BACKEND ?? 'tensorflow' });
 const began = performance.now();
-const { model } = await loadGguf(process.argv[2]!);
-const answer = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`);
+const { model } = await loadGguf(process.argv[2]);
+const answer = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
 const seconds = (performance.now() - began) / 1000;
 const parameterBytes = [...model.parameters().values()].reduce((sum, { size }) => sum + 4 * size, 0);
 answer({ ready: true, seconds, backend: report.name, parameterBytes });
 
-let optimizer: AdamW | undefined;
+let optimizer;
 
-function trainStep(order: Order): { seconds: number; loss: number } {
+function trainStep(order) {
   if (!optimizer) {
     if (order.work === 'lora') attachLora(model, { rng: Rng.fromSeed(1), rank: 16, alpha: 32 });
     optimizer = new AdamW(model.trainableParameters(), { beta2: 0.999 });
@@ -37,38 +30,38 @@ function trainStep(order: Order): { seconds: number; loss: number } {
   const begin = performance.now();
   const batch = createTokenBatch(order.ids);
   // every position but each row's last predicts the next token
-  const rows: number[] = [];
+  const rows = [];
   for (let i = 0; i < batch.ids.length; i++) if ((i + 1) % batch.length !== 0) rows.push(i);
-  const targets = Int32Array.from(rows, (row) => batch.ids[row + 1]!);
+  const targets = Int32Array.from(rows, (row) => batch.ids[row + 1]);
   const { value, grads } = tf.variableGrads(() => {
     const hidden = tf.reshape(model.hiddenStates(batch), [-1, model.config.hiddenSize]);
-    const inputs = tf.gather(hidden, tf.tensor1d(rows, 'int32')) as tf.Tensor2D;
+    const inputs = tf.gather(hidden, tf.tensor1d(rows, 'int32'));
     const logProbs = model.tokenLogProbs(inputs, tf.tensor1d(targets, 'int32'));
-    return tf.neg(tf.mean(logProbs)) as tf.Scalar;
+    return tf.neg(tf.mean(logProbs));
   }, [...parameters.values()]);
-  const gradients = new Map([...parameters].map(([name, variable]) => [name, grads[variable.name]!]));
+  const gradients = new Map([...parameters].map(([name, variable]) => [name, grads[variable.name]]));
   optimizer.update(gradients, 1e-5, 0);
-  const loss = value.dataSync()[0]!;
+  const loss = value.dataSync()[0];
   tf.dispose(grads);
   value.dispose();
   return { seconds: (performance.now() - begin) / 1000, loss };
 }
 
-async function generateOnce(order: Order): Promise<{ seconds: number }> {
+async function generateOnce(order) {
   const begin = performance.now();
   const sequences = await generate(
     model,
     order.ids.map((ids) => Int32Array.from(ids)),
-    { maxNewTokens: order.newTokens!, temperature: 1, rng: Rng.fromSeed(2), stopTokenIds: [] },
+    { maxNewTokens: order.newTokens, temperature: 1, rng: Rng.fromSeed(2), stopTokenIds: [] },
   );
   if (sequences.some(({ tokenIds }) => tokenIds.length !== order.newTokens)) throw new Error('stopped early');
   return { seconds: (performance.now() - begin) / 1000 };
 }
 
 /** Seconds and calls by kernel, largest first; kernels run to their end one after the other on the CPU. */
-async function profiled(order: Order): Promise<unknown> {
-  const kernels = new Map<string, { seconds: number; calls: number }>();
-  const engine = tf.engine() as unknown as { runKernelFunc: (options: { kernelName?: string }) => unknown };
+async function profiled(order) {
+  const kernels = new Map();
+  const engine = tf.engine();
   const original = engine.runKernelFunc;
   engine.runKernelFunc = function (options) {
     const begin = performance.now();
@@ -88,7 +81,7 @@ async function profiled(order: Order): Promise<unknown> {
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const order = JSON.parse(line) as Order;
+  const order = JSON.parse(line);
   const before = process.cpuUsage();
   const result = order.profile
     ? await profiled(order)
@@ -97,7 +90,7 @@ for await (const line of createInterface({ input: process.stdin })) {
       : trainStep(order);
   const { user, system } = process.cpuUsage(before);
   answer({
-    ...(result as object),
+    ...result,
     cpuSeconds: (user + system) / 1e6,
     peakBytes: process.resourceUsage().maxRSS * 1024,
   });
