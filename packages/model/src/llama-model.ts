@@ -58,6 +58,13 @@ export function listParameterShapes(config: ModelConfig): Map<string, readonly n
   return shapes;
 }
 
+/** See `LlamaModel.prepareDecoding`. */
+export interface DecodingWeights {
+  readonly layers: readonly Readonly<Record<string, tf.Tensor>>[];
+  readonly scale: number;
+  readonly none: tf.Tensor;
+}
+
 /** What `read` gives for the name of each linear layer of a block, by its short name. */
 function mapProjections<T>(
   read: (name: string) => T,
@@ -212,18 +219,11 @@ export class LlamaModel implements CausalLm {
   }
 
   /**
-   * Logits [N, V] of the token after one token of each of N rows; `layer` runs layer i: x [N, D] → [N, D], with weights
-   * as decoding reads them and the scale of adapters. Undefined where adapters do not allow it. Call inside `tidy`.
+   * What decoding reads of each layer, by the input's name of `SrcodeDecodeLayer`, and the scale of adapters; undefined
+   * where those do not allow it. Good as long as neither weights nor adapters change; `none`, which stands for what a layer
+   * does not have, is the caller's to dispose.
    */
-  runDecodingLayers(
-    ids: Int32Array,
-    layer: (
-      x: tf.Tensor2D,
-      weights: Readonly<Record<string, tf.Tensor>>,
-      scale: number,
-      index: number,
-    ) => tf.Tensor2D,
-  ): tf.Tensor2D | undefined {
+  prepareDecoding(): DecodingWeights | undefined {
     const adapters = this.#adapters;
     const factors = Array.from({ length: this.config.numHiddenLayers }, (_, i) =>
       mapProjections((name) => (adapters ? adapters.factors(`model.layers.${i}.${name}`) : null)),
@@ -231,26 +231,36 @@ export class LlamaModel implements CausalLm {
     const all = factors.flatMap((layer) => Object.values(layer));
     const scales = new Set(all.flatMap((pair) => (pair ? [pair.scale] : [])));
     if (all.includes(undefined) || scales.size > 1) return undefined;
-    const none = tf.zeros([0]);
-    let x = embedTokens(this.#weight('model.embed_tokens.weight'), ids);
-    for (let i = 0; i < this.config.numHiddenLayers; i++) {
+    const none = tf.keep(tf.zeros([0]));
+    const layers = factors.map((own, i) => {
       const prefix = `model.layers.${i}`;
       const projection = (name: string) => this.#decodingWeight(`${prefix}.${name}.weight`);
       const bias = (name: string): tf.Tensor =>
         this.#parameters.get(`${prefix}.self_attn.${name}.bias`) ?? none;
-      const pairs = Object.entries(factors[i]!).flatMap(([name, pair]) => [
+      const pairs = Object.entries(own).flatMap(([name, pair]) => [
         [`${name}A`, pair?.a ?? none],
         [`${name}B`, pair?.b ?? none],
       ]);
-      const weights = {
+      return {
         inputNorm: this.#weight(`${prefix}.input_layernorm.weight`),
         innerNorm: this.#weight(`${prefix}.post_attention_layernorm.weight`),
         ...mapProjections(projection),
         ...{ qBias: bias('q_proj'), kBias: bias('k_proj'), vBias: bias('v_proj') },
         ...Object.fromEntries(pairs),
       };
+    });
+    return { layers, scale: [...scales][0] ?? 1, none };
+  }
+
+  /**
+   * Logits [N, V] of the token after one token of each of N rows; `layer` runs layer i: x [N, D] → [N, D]. Call inside
+   * `tidy`.
+   */
+  runDecodingLayers(ids: Int32Array, layer: (x: tf.Tensor2D, index: number) => tf.Tensor2D): tf.Tensor2D {
+    let x = embedTokens(this.#weight('model.embed_tokens.weight'), ids);
+    for (let i = 0; i < this.config.numHiddenLayers; i++) {
       const before = x;
-      x = layer(x, weights, [...scales][0] ?? 1, i);
+      x = layer(x, i);
       before.dispose();
     }
     const hidden = rmsNorm(x, this.#weight('model.norm.weight'), this.config.rmsNormEps);

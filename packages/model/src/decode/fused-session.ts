@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { LlamaModel } from '../llama-model.js';
+import type { DecodingWeights, LlamaModel } from '../llama-model.js';
 import { attend, createAttentionLayout } from '../ops/attend.js';
 import { callKernel, hasKernel } from '../ops/kernel-call.js';
 import { computeRopeTables } from '../rope-tables.js';
@@ -29,6 +29,9 @@ export class FusedDecodingSession implements DecodingSession {
   #cacheRows: number[];
   #positions: number[];
   #logits: tf.Tensor2D | undefined;
+  /** Inputs of a layer's kernel, put together once: those of a token are set anew each time. Null: there is no such kernel. */
+  #layers: Record<string, tf.Tensor>[] | null | undefined;
+  #weights: DecodingWeights | undefined;
 
   constructor(model: LlamaModel, prompts: readonly Int32Array[], maxNewTokens: number) {
     const { config } = model;
@@ -37,8 +40,9 @@ export class FusedDecodingSession implements DecodingSession {
     this.#capacity = Math.min(longest + maxNewTokens, config.maxPositionEmbeddings);
     const shape = [prompts.length, config.numKeyValueHeads, this.#capacity, config.headDim];
     this.#caches = Array.from({ length: config.numHiddenLayers }, () => ({
-      k: tf.zeros(shape),
-      v: tf.zeros(shape),
+      // fill, not zeros: the backend's own memory, free again with the session
+      k: tf.fill(shape, 0),
+      v: tf.fill(shape, 0),
     }));
     const tables = computeRopeTables(config, this.#capacity);
     this.#cos = tf.tensor2d(tables.cos, [this.#capacity, config.headDim / 2]);
@@ -131,19 +135,18 @@ export class FusedDecodingSession implements DecodingSession {
       headDim,
       capacity: this.#capacity,
     };
+    this.#layers ??= this.#prepareLayers();
+    const layers = this.#layers;
     const next = tf.tidy(() => {
       const cacheRows = tf.tensor1d(this.#cacheRows, 'int32');
       const positions = tf.tensor1d(this.#positions, 'int32');
       const ids = Int32Array.from(tokenIds);
-      if (hasKernel('SrcodeDecodeLayer') && ids.length <= maxLayerRows) {
-        const epsilon = config.rmsNormEps;
-        const logits = this.#model.runDecodingLayers(ids, (x, weights, scale, layer) => {
-          const { k: cacheK, v: cacheV } = this.#caches[layer]!;
-          const own = { x, cacheRows, positions, cos: this.#cos, sin: this.#sin, cacheK, cacheV };
-          const inputs = { ...own, ...weights };
-          return callKernel('SrcodeDecodeLayer', inputs, { ...attributes, epsilon, scale })[0] as tf.Tensor2D;
+      if (layers && ids.length <= maxLayerRows) {
+        const own = { ...attributes, epsilon: config.rmsNormEps, scale: this.#weights!.scale };
+        return this.#model.runDecodingLayers(ids, (x, layer) => {
+          const inputs = Object.assign(layers[layer]!, { x, cacheRows, positions });
+          return callKernel('SrcodeDecodeLayer', inputs, own)[0] as tf.Tensor2D;
         });
-        if (logits) return logits;
       }
       const hidden = this.#model.runLayers(ids, (q, k, v, layer) => {
         const { k: cacheK, v: cacheV } = this.#caches[layer]!;
@@ -157,7 +160,17 @@ export class FusedDecodingSession implements DecodingSession {
     this.#positions = this.#positions.map((position) => position + 1);
   }
 
+  #prepareLayers(): Record<string, tf.Tensor>[] | null {
+    this.#weights = hasKernel('SrcodeDecodeLayer') ? this.#model.prepareDecoding() : undefined;
+    if (!this.#weights) return null;
+    return this.#weights.layers.map((weights, layer) => {
+      const { k: cacheK, v: cacheV } = this.#caches[layer]!;
+      return { ...weights, cos: this.#cos, sin: this.#sin, cacheK, cacheV };
+    });
+  }
+
   dispose(): void {
+    this.#weights?.none.dispose();
     tf.dispose(this.#caches.flatMap(({ k, v }) => [k, v]));
     tf.dispose([this.#cos, this.#sin]);
     this.#logits?.dispose();
