@@ -1,5 +1,6 @@
 /**
- * Times our engine against transformers and PEFT on SmolLM2-135M, interleaved on one machine, and writes the table.
+ * Times our engine against transformers and PEFT on SmolLM2-135M, interleaved on one machine, and writes the table;
+ * sections of other processors in the file stay.
  *
  *   python3 -m venv venv && venv/bin/pip install -r bench/peers/requirements.txt
  *   node packages/model/scripts/fetch-smollm2.mjs && npx turbo run build
@@ -12,7 +13,7 @@
  * cores, 6 with `--without-others`.
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -185,7 +186,7 @@ const otherRow = (r) => {
 const single = results.find(({ key }) => key === 'generate-1');
 const bound = single && single.bandwidth / single.parameterBytes;
 const othersText = `
-## Other settings
+### Other settings
 
 ${Math.min(2, rounds)} rounds each; ours is float32 in every row. \`bfloat16\` is the peer with weights of half the size; \`medium\` is its float32 with the factors of products rounded to bfloat16, which ours are not (\`torch.set_float32_matmul_precision\`); \`compile\` is \`torch.compile\`.
 
@@ -193,11 +194,16 @@ ${Math.min(2, rounds)} rounds each; ours is float32 in every row. \`bfloat16\` i
 | --- | --- | --- | --- | --- | --- |
 ${otherResults.map(otherRow).join('\n')}
 `;
-const text = `# Performance
+const preface = `# Performance
 
-Made by \`node bench/peers/run.mjs\` on ${cpus().length} cores of ${cpus()[0].model.trim()}, ${gib(totalmem())} GiB. Ours: backend \`${results[0].backend}\`, float32, public API. Peer: ${versions}, ${flags.peer.replace(':', ', ')}, as many threads as cores. Median of ${rounds} interleaved rounds after one warm-up, the first loss of both sides equal to 1e-4. Model: SmolLM2-135M from GGUF (Q4_1, computed in the type named).
+Made by \`node bench/peers/run.mjs\`, a section for each processor. Ours: the public API of the built packages, float32. The peer has as many threads as there are cores. Medians of interleaved rounds after one warm-up, the first loss of both sides equal to 1e-4. Model: SmolLM2-135M from GGUF (Q4_1, computed in the type named).
 
-On a processor with AMX our large products run on its matrix unit. With AMX-FP16 every float32 number is written as two float16 parts of a scaled line and three partial products are added in float32; without it as three bfloat16 parts and six products (\`packages/backend/native/tiles.cc\` has the bounds, the backend's tests hold them). \`SRCODE_AMX=0\` turns that off. Decoding reads weights that are exactly few levels per block, as this file's are, in that form and expands them to the same float32 numbers.
+Our large products run on the vector unit, or on the matrix unit of a processor with AMX. With AMX-FP16 every float32 number is written as two float16 parts of a scaled line and three partial products are added in float32; without it as three bfloat16 parts and six products (\`packages/backend/native/tiles.cc\` has the bounds, the backend's tests hold them). \`SRCODE_AMX=0\` turns that off. Decoding reads weights that are exactly few levels per block, as this file's are, in that form and expands them to the same float32 numbers.
+`;
+const heading = `## ${cpus()[0].model.trim()}, ${cpus().length} cores`;
+const section = `${heading}
+
+${gib(totalmem())} GiB, backend \`${results[0].backend}\`. Peer: ${versions}, ${flags.peer.replace(':', ', ')}. Median of ${rounds} rounds.
 
 | work | ours, tok/s | peer, tok/s | ratio | goal | peak memory ours / peer | of the peer's (goal 0.7) |
 | --- | --- | --- | --- | --- | --- | --- |
@@ -207,9 +213,15 @@ Loading from GGUF: ${median(results.map((r) => r.load.ours)).toFixed(1)} s (goal
 ${
   single
     ? `
-Memory bandwidth: ${(single.bandwidth / 1e9).toFixed(1)} GB/s read by all cores (\`torch.sum\` over 1 GiB, best of ${rounds} between the rounds). An engine that reads all ${(single.parameterBytes / 1e6).toFixed(0)} MB of float32 weights for a token cannot pass ${bound.toFixed(1)} tok/s at batch 1; ours reaches ${((100 * single.speed.ours) / bound).toFixed(0)} % of that (goal 70 %), prompt and sampling included, the peer ${((100 * single.speed.peer) / bound).toFixed(0)} %.
+Memory bandwidth: ${(single.bandwidth / 1e9).toFixed(1)} GB/s read by all cores (\`torch.sum\` over 1 GiB, best of ${rounds} between the rounds). An engine that reads all ${(single.parameterBytes / 1e6).toFixed(0)} MB of float32 weights for a token cannot pass ${bound.toFixed(1)} tok/s at batch 1; ours reaches ${((100 * single.speed.ours) / bound).toFixed(0)} % of that (goal 70 %; compressed weights go past it), prompt and sampling included, the peer ${((100 * single.speed.peer) / bound).toFixed(0)} %.
 `
     : ''
 }${otherResults.length > 0 ? othersText : ''}`;
-if (flags.out) writeFileSync(flags.out, text);
-else process.stdout.write(text);
+// sections of other processors stay
+const written = flags.out && existsSync(flags.out) ? readFileSync(flags.out, 'utf8') : '';
+const kept = written
+  .split(/^(?=## )/m)
+  .filter((part) => /^## /.test(part) && !part.startsWith(`${heading}\n`));
+const text = [preface, section, ...kept].map((part) => part.trimEnd()).join('\n\n');
+if (flags.out) writeFileSync(flags.out, `${text}\n`);
+else process.stdout.write(`${text}\n`);
