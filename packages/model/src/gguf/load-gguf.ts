@@ -106,8 +106,8 @@ async function* readParameter(
 ): AsyncGenerator<Float32Array> {
   const isRotary = config.modelType === 'llama' && /\.[qk]_proj\./.test(name);
   const shape = file.header.tensors.get(toGgufName(name))!.shape;
-  // whole heads, or rows
-  const unit = shape.at(-1)! * (isRotary ? config.headDim : 1);
+  // whole heads, of a bias too, or rows
+  const unit = isRotary ? (shape.length > 1 ? shape.at(-1)! : 1) * config.headDim : shape.at(-1)!;
   for await (const part of file.readParts(toGgufName(name), unit)) {
     if (!isRotary) {
       yield part;
