@@ -210,6 +210,29 @@ describe('safetensors', () => {
     );
   });
 
+  it('reads tensors of more than one part, of each type, one after the other', async () => {
+    const size = 600_001;
+    const path = join(root, `parts-${count++}.safetensors`);
+    const value = (i: number) => (i % 251) - 125;
+    const floats = Float32Array.from({ length: size }, (_, i) => value(i));
+    // small whole numbers are exact in bfloat16: the upper halves of their float32 bits
+    const heads = Uint16Array.from(new Uint32Array(floats.buffer), (bits) => bits >>> 16);
+    const halves = Uint16Array.from({ length: size }, (_, i) => (i % 2 ? 0x3c00 : 0xc000));
+    const ends = [4 * size, 6 * size, 8 * size];
+    const header = JSON.stringify({
+      a: { dtype: 'F32', shape: [size], data_offsets: [0, ends[0]] },
+      b: { dtype: 'BF16', shape: [size], data_offsets: [ends[0], ends[1]] },
+      c: { dtype: 'F16', shape: [size], data_offsets: [ends[1], ends[2]] },
+    });
+    const data = Buffer.concat([floats, heads, halves].map(({ buffer }) => Buffer.from(buffer)));
+    await writeFile(path, safetensorsBytes(header, data));
+    const file = await SafetensorsFile.open(path);
+    expect((await file.readTensor('a')).every((x, i) => x === value(i))).toBe(true);
+    expect((await file.readTensor('c')).every((x, i) => x === (i % 2 ? 1 : -2))).toBe(true);
+    expect((await file.readTensor('b')).every((x, i) => x === value(i))).toBe(true);
+    await file.close();
+  });
+
   const open = async (bytes: Uint8Array) => {
     const path = join(root, `hostile-${count++}.safetensors`);
     await writeFile(path, bytes);
