@@ -27,6 +27,9 @@ constexpr int kLeft = kRegisters == 32 ? 12 : 6, kRight = 2 * kLanes;
 /** How much is packed at once: a left panel of that depth stays in the first-level cache, an other side in the second. */
 constexpr int kDepthAtOnce = 576, kSharedAtOnce = 768, kOthersAtOnce = 96;
 
+/** Rows of memory that are fetched ahead while lines that lie side by side are packed, and floats of a cache line. */
+constexpr int kAhead = 12, kCacheLine = 16;
+
 /** Room behind a panel that packing may write over. */
 constexpr int kSlack = 16;
 
@@ -98,8 +101,9 @@ void PackPanels(const TileSide &side, int from, int lines, int depth, int span, 
     // lines lie side by side: all panels at once, in the order of memory
     const int whole = lines / kWidth * kWidth;
     for (int p = 0; p < span; p++) {
-      const float *row = x + p * side.depth_stride;
+      const float *row = x + p * side.depth_stride, *ahead = row + kAhead * side.depth_stride;
       float *at = to + p * kWidth;
+      for (int next = 0; next < lines; next += kCacheLine) __builtin_prefetch(ahead + next);
       for (line = 0; line < whole; line += kWidth, at += panel_size)
         __builtin_memcpy(at, row + line, kWidth * sizeof(float));
     }

@@ -1,5 +1,6 @@
 #include "pool.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <deque>
@@ -12,8 +13,8 @@
 namespace srcode {
 namespace {
 
-/** What is kept beyond what lives: enough for the outputs of one layer. */
-constexpr size_t kMostKept = size_t{24} << 20;
+/** What is kept beyond the most that ever lived at once. */
+constexpr size_t kMoreKept = size_t{24} << 20;
 constexpr size_t kUnit = size_t{1} << 16, kHugePage = size_t{1} << 21;
 
 size_t Rounded(size_t bytes) { return (bytes + kUnit - 1) / kUnit * kUnit; }
@@ -47,7 +48,17 @@ struct Pool {
   std::mutex mutex;
   /** The one given back last at the end. */
   std::deque<Block> kept;
-  size_t bytes = 0;
+  size_t bytes = 0, living = 0, most_living = 0;
+
+  /** Until no more is held than ever lived at once, and a little. */
+  void Trim() {
+    while (!kept.empty() && living + bytes > most_living + kMoreKept) {
+      const Block oldest = kept.front();
+      kept.pop_front();
+      bytes -= oldest.bytes;
+      Unmap(oldest.start, oldest.bytes);
+    }
+  }
 };
 
 /** Never destroyed: tensors may die after everything static has. */
@@ -68,8 +79,12 @@ void *TakeBlock(size_t wanted) {
       void *start = at->start;
       pool.kept.erase(std::next(at).base());
       pool.bytes -= bytes;
+      pool.living += bytes;
       return start;
     }
+    pool.living += bytes;
+    pool.most_living = std::max(pool.most_living, pool.living);
+    pool.Trim();
   }
   return Map(bytes);
 }
@@ -80,12 +95,8 @@ void ReturnBlock(void *start, size_t returned) {
   std::lock_guard<std::mutex> lock(pool.mutex);
   pool.kept.push_back({start, bytes});
   pool.bytes += bytes;
-  while (pool.bytes > kMostKept) {
-    const Block oldest = pool.kept.front();
-    pool.kept.pop_front();
-    pool.bytes -= oldest.bytes;
-    Unmap(oldest.start, oldest.bytes);
-  }
+  pool.living -= bytes;
+  pool.Trim();
 }
 
 }  // namespace srcode

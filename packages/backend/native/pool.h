@@ -1,6 +1,6 @@
 // Memory of large kernel outputs. A training step makes and drops the same few sizes over and over: the C library's heap
 // is torn apart by that (twice the memory that lives in it was seen), and fresh memory from the system costs more than
-// filling it. So what is dropped is kept for the next of its size, up to a limit, and beyond that given back at once.
+// filling it. So what is dropped is kept for the next of its size, as long as no more is held than once lived at the same time, and a little.
 #ifndef SRCODE_POOL_H_
 #define SRCODE_POOL_H_
 
