@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -25,6 +26,7 @@
 #undef private
 
 #include "kernels.h"
+#include "layer.h"
 #include "pool.h"
 
 #undef NAPI_MODULE
@@ -65,41 +67,37 @@ bool TypedArray(napi_env env, napi_value value, napi_typedarray_type wanted, voi
 
 enum Kernel {
   kRmsNorm, kRmsNormGrad, kSwiGlu, kSwiGluGrad, kAttention, kAttentionGrad, kFillCache, kDecodeAttention, kCopyRows,
-  kSkinnyMatMul, kDecodeLayer, kPickLogProbs, kSampleRows, kAdamW, kTileMatMul, kTileLinears, kTileLinearsGrad,
-  kTileOuters, kLowRank, kLowRankGrad, kCompressWeights, kAdd, kSumOfSquares, kCopy, kFill, kCopyInto, kAddOuter, kAddRows, kKernelCount
+  kSkinnyMatMul, kDecodeLayer, kPickLogProbs, kSampleRows, kAdamW, kTileMatMul, kLayer, kLayerGrad, kCompressWeights,
+  kAdd, kSumOfSquares, kCopy, kFill, kCopyInto, kAddOuter, kAddRows, kKernelCount
 };
-/** Inputs and outputs of each kernel; −1: as many as there are, which the kernel itself checks. */
-const int kArity[kKernelCount][2] = {{2, 2}, {4, 2}, {2, 1}, {3, 2}, {7, 2}, {10, 3}, {9, 0}, {9, 1}, {3, 0}, {2, 1}, {33, 1},
-                                     {2, 1}, {2, 2}, {4, 1}, {2, 1}, {-1, -1}, {-1, 1}, {-1, -1}, {-1, -1}, {-1, -1}, {1, 2}, {2, 1}, {1, 1},
-                                     {1, 1}, {0, 1}, {2, 0}, {3, 0}, {3, 0}};
-/** Products that one kernel takes. */
-constexpr size_t kMostLinears = 3;
+/** Inputs of a layer: x, norms, layout, then weight, bias and factors of each product; what it keeps, without z. */
+constexpr size_t kLayerInputs = 7 + 4 * srcode::kLinears, kLayerKept = 8;
+/** Inputs and outputs of each kernel; −1: as many as the layer trains, see `CountsOf`. */
+const int kArity[kKernelCount][2] = {{2, 2}, {4, 2}, {2, 1}, {3, 2}, {7, 2}, {10, 3}, {9, 0}, {9, 1}, {3, 0}, {2, 1},
+                                     {33, 1}, {2, 1}, {2, 2}, {4, 1}, {2, 1}, {kLayerInputs, -1}, {-1, -1}, {1, 2},
+                                     {2, 1}, {1, 1}, {1, 1}, {0, 1}, {2, 0}, {3, 0}, {3, 0}};
+/** Numbers that a call may pass besides tensors. */
+constexpr size_t kParameters = 14;
 
-/** True when the numbers of inputs and outputs fit the kernel. */
-bool FitsArity(int kernel, size_t inputs, size_t outputs) {
-  const auto in = [&](size_t first, size_t each) {
-    return inputs > first && (inputs - first) % each == 0 && (inputs - first) / each <= kMostLinears;
-  };
-  switch (kernel) {
-    case kTileLinears:
-    case kTileOuters: return in(1, 1) && outputs == inputs - 1;
-    case kTileLinearsGrad: return in(0, 2) && outputs == 1;
-    case kLowRank: return in(1, 3) && outputs == (inputs - 1) / 3;
-    case kLowRankGrad: return in(2, 4) && outputs == (inputs - 2) / 4 * 2;
-    default:
-      return inputs == static_cast<size_t>(kArity[kernel][0]) && outputs == static_cast<size_t>(kArity[kernel][1]);
+/** How many products of a layer have factors, and how many biases; inputs start with the layer's. */
+void CountsOf(const std::vector<Tensor> &in, size_t *factors, size_t *biases) {
+  *factors = *biases = 0;
+  for (size_t i = 7; i < kLayerInputs; i += 4) {
+    *biases += in[i + 1].size() > 0;
+    *factors += in[i + 2].size() > 0;
   }
 }
 
-/** Runs work(first, count) over n items, in slices on all cores when each has `cost` numbers and they are many. */
-template <typename Work>
-void Sliced(int64_t n, int64_t cost, const Work &work) {
-  if (n * cost < 1 << 15) return work(0, n);
-  constexpr int kSlices = 16;
-  srcode::ParallelFor(kSlices, [&](int i) {
-    const int64_t from = n * i / kSlices, to = n * (i + 1) / kSlices;
-    if (to > from) work(from, to - from);
-  });
+/** True when the numbers of inputs and outputs fit the kernel. */
+bool FitsArity(int kernel, const std::vector<Tensor> &in, size_t outputs, const double *p) {
+  if (kernel != kLayer && kernel != kLayerGrad)
+    return in.size() == static_cast<size_t>(kArity[kernel][0]) && outputs == static_cast<size_t>(kArity[kernel][1]);
+  if (in.size() < kLayerInputs) return false;
+  size_t factors, biases;
+  CountsOf(in, &factors, &biases);
+  if (kernel == kLayer) return in.size() == kLayerInputs && outputs == 1 + kLayerKept + factors;
+  const size_t trained = p[6] != 0 ? 2 * factors : 2 + srcode::kLinears + biases;
+  return in.size() == kLayerInputs + kLayerKept + factors + 1 && outputs == 1 + trained;
 }
 
 /** A float32 tensor, large ones in a block of the pool. */
@@ -129,15 +127,42 @@ srcode::Weights WeightsOf(const Tensor &t, int k) {
   return {t.data, Storage::kFloat};
 }
 
+srcode::AttentionShape ShapeOf(const double *p) {
+  return {static_cast<int>(p[0]), static_cast<int>(p[1]), static_cast<int>(p[2]), static_cast<int>(p[3]),
+          static_cast<int>(p[4])};
+}
+
+/** x, input and inner norm, starts, ends, cos, sin, then (weight, bias, a, b) of each product, those without elements none. */
+srcode::Layer LayerOf(const std::vector<Tensor> &in, const double *p) {
+  const auto optional = [](const Tensor &t) { return t.size() > 0 ? t.f() : nullptr; };
+  srcode::Layer layer{static_cast<float>(p[5]), in[1].f(), in[2].f(), {}, ShapeOf(p), in[3].i(), in[4].i(), in[5].f(), in[6].f()};
+  for (int i = 0; i < srcode::kLinears; i++) {
+    const Tensor &w = in[7 + 4 * i], &a = in[9 + 4 * i], &b = in[10 + 4 * i];
+    layer.linears[i] = {static_cast<int>(w.shape[0]), static_cast<int>(w.shape[1]), w.f(), optional(in[8 + 4 * i]),
+                        optional(a), optional(b), a.size() > 0 ? static_cast<int>(a.shape[0]) : 0,
+                        static_cast<float>(p[7 + i])};
+  }
+  return layer;
+}
+
+/** What a layer keeps, from the tensor at `next` on. */
+srcode::LayerKept KeptOf(const srcode::Layer &layer, const std::vector<Tensor> &tensors, size_t *next) {
+  const auto take = [&] { return tensors[(*next)++].f(); };
+  srcode::LayerKept kept{};
+  for (float **to : {&kept.inner, &kept.q, &kept.k, &kept.v, &kept.mixed, &kept.log_sums, &kept.gate, &kept.up}) *to = take();
+  for (int i = 0; i < srcode::kLinears; i++)
+    if (layer.linears[i].rank > 0) kept.z[i] = take();
+  return kept;
+}
+
 void Run(int kernel, const std::vector<Tensor> &in, const std::vector<Tensor> &out, const double *p) {
   const auto rows_of = [](const Tensor &t) { return static_cast<int>(t.shape[0]); };
-  const srcode::AttentionShape shape{static_cast<int>(p[0]), static_cast<int>(p[1]), static_cast<int>(p[2]),
-                                     static_cast<int>(p[3]), static_cast<int>(p[4])};
+  const srcode::AttentionShape shape = ShapeOf(p);
   switch (kernel) {
     case kRmsNorm: {
       const int d = static_cast<int>(in[1].size());
       const float epsilon = static_cast<float>(p[0]);
-      Sliced(rows_of(in[0]), d, [&](int64_t at, int64_t n) {
+      srcode::Sliced(rows_of(in[0]), d, [&](int64_t at, int64_t n) {
         srcode::RmsNorm(static_cast<int>(n), d, in[0].f() + at * d, in[1].f(), epsilon, out[0].f() + at * d,
                         out[1].f() + at);
       });
@@ -145,16 +170,16 @@ void Run(int kernel, const std::vector<Tensor> &in, const std::vector<Tensor> &o
     }
     case kRmsNormGrad:
       srcode::RmsNormGrad(rows_of(in[0]), static_cast<int>(in[1].size()), in[0].f(), in[1].f(), in[2].f(), in[3].f(),
-                          out[0].f(), out[1].f());
+                          nullptr, out[0].f(), out[1].f());
       return;
     case kSwiGlu:
-      Sliced(in[0].size(), 1, [&](int64_t at, int64_t n) {
+      srcode::Sliced(in[0].size(), 1, [&](int64_t at, int64_t n) {
         srcode::SwiGlu(n, in[0].f() + at, in[1].f() + at, out[0].f() + at);
       });
       return;
     case kSwiGluGrad:
-      Sliced(in[0].size(), 1, [&](int64_t at, int64_t n) {
-        srcode::SwiGluGrad(n, in[0].f() + at, in[1].f() + at, in[2].f() + at, out[0].f() + at, out[1].f() + at);
+      srcode::Sliced(in[0].size(), 1, [&](int64_t at, int64_t n) {
+        srcode::SwiGluGrad(n, in[0].f() + at, in[1].f() + at, in[2].f() + at, nullptr, out[0].f() + at, out[1].f() + at);
       });
       return;
     case kAttention:
@@ -223,62 +248,38 @@ void Run(int kernel, const std::vector<Tensor> &in, const std::vector<Tensor> &o
                          static_cast<int>(in[0].shape[!a_turned]), in[0].f(), a_turned, in[1].f(), b_turned, out[0].f());
       return;
     }
-    case kTileLinears: {
-      // x, W…: y = x·Wᵀ
-      const int m = rows_of(in[0]), k = static_cast<int>(in[0].shape[1]);
-      srcode::TileSide others[kMostLinears];
-      for (size_t i = 0; i < out.size(); i++)
-        others[i] = {in[1 + i].f(), k, 1, rows_of(in[1 + i]), out[i].f(), rows_of(in[1 + i])};
-      srcode::TileProducts({in[0].f(), k, 1, m}, others, static_cast<int>(out.size()), k, true, false);
+    case kLayer: {
+      const srcode::Layer layer = LayerOf(in, p);
+      size_t next = 0;
+      float *to = out[next++].f();
+      const srcode::LayerKept kept = KeptOf(layer, out, &next);
+      srcode::LayerForward(layer, in[0].f(), kept, to);
       return;
     }
-    case kTileLinearsGrad: {
-      // W…, dy…: dx = Σ dy·W
-      const size_t count = in.size() / 2;
-      const int n = static_cast<int>(in[0].shape[1]);
-      for (size_t i = 0; i < count; i++) {
-        const int m = rows_of(in[count + i]), k = rows_of(in[i]);
-        const srcode::TileSide other{in[i].f(), 1, n, n, out[0].f(), n};
-        srcode::TileProducts({in[count + i].f(), k, 1, m}, &other, 1, k, true, i > 0);
+    case kLayerGrad: {
+      const srcode::Layer layer = LayerOf(in, p);
+      size_t next = kLayerInputs;
+      const srcode::LayerKept kept = KeptOf(layer, in, &next);
+      const float *dy = in[next].f();
+      srcode::LayerGradients gradients{};
+      next = 0;
+      gradients.x = out[next++].f();
+      const bool frozen = p[6] != 0;
+      if (!frozen) {
+        gradients.input_norm = out[next++].f();
+        gradients.inner_norm = out[next++].f();
       }
-      return;
-    }
-    case kTileOuters: {
-      // x, dy…: dW = dyᵀ·x
-      const int k = rows_of(in[0]), n = static_cast<int>(in[0].shape[1]);
-      srcode::TileSide others[kMostLinears];
-      for (size_t i = 0; i < out.size(); i++) {
-        const int lines = static_cast<int>(in[1 + i].shape[1]);
-        others[i] = {in[1 + i].f(), 1, lines, lines, out[i].f(), n};
+      for (int i = 0; i < srcode::kLinears; i++) {
+        const srcode::Linear &l = layer.linears[i];
+        srcode::LinearGradients &to = gradients.linears[i];
+        if (!frozen) to.w = out[next++].f();
+        if (!frozen && l.bias) to.bias = out[next++].f();
+        if (frozen && l.rank > 0) {
+          to.a = out[next++].f();
+          to.b = out[next++].f();
+        }
       }
-      srcode::TileProducts({in[0].f(), 1, n, n}, others, static_cast<int>(out.size()), k, false, false);
-      return;
-    }
-    case kLowRank: {
-      // x, (a, b, y)…: z = scale·x·aᵀ, y += z·bᵀ in place
-      const int m = rows_of(in[0]), k = static_cast<int>(in[0].shape[1]);
-      for (size_t i = 0; i < out.size(); i++) {
-        const Tensor &a = in[1 + 3 * i], &b = in[2 + 3 * i], &y = in[3 + 3 * i];
-        srcode::LowRank(m, k, rows_of(b), rows_of(a), static_cast<float>(p[i]), in[0].f(), a.f(), true, b.f(), true,
-                        out[i].f(), y.f());
-      }
-      return;
-    }
-    case kLowRankGrad: {
-      // x, dx, (a, b, z, dy)…: g = scale·dy·b, dx += g·a in place, da = gᵀ·x, db = dyᵀ·z
-      const int m = rows_of(in[0]), k = static_cast<int>(in[0].shape[1]);
-      std::vector<srcode::OuterProduct> products;
-      std::vector<float> gs[kMostLinears];
-      for (size_t i = 0; i < out.size() / 2; i++) {
-        const Tensor &a = in[2 + 4 * i], &b = in[3 + 4 * i], &z = in[4 + 4 * i], &dy = in[5 + 4 * i];
-        const int rank = rows_of(a), n = rows_of(b);
-        gs[i].resize(static_cast<size_t>(m) * rank);
-        srcode::LowRank(m, n, k, rank, static_cast<float>(p[i]), dy.f(), b.f(), false, a.f(), false, gs[i].data(),
-                        in[1].f());
-        products.push_back({k, rank, gs[i].data(), in[0].f(), false, out[2 * i].f()});
-        products.push_back({n, rank, z.f(), dy.f(), true, out[2 * i + 1].f()});
-      }
-      srcode::LowRankOuter(m, products.data(), static_cast<int>(products.size()));
+      srcode::LayerBackward(layer, in[0].f(), kept, dy, gradients);
       return;
     }
     case kCompressWeights: {
@@ -290,19 +291,19 @@ void Run(int kernel, const std::vector<Tensor> &in, const std::vector<Tensor> &o
       return;
     }
     case kAdd:
-      Sliced(in[0].size(), 1, [&](int64_t at, int64_t n) {
+      srcode::Sliced(in[0].size(), 1, [&](int64_t at, int64_t n) {
         const float *a = in[0].f() + at, *b = in[1].f() + at;
         float *to = out[0].f() + at;
         for (int64_t i = 0; i < n; i++) to[i] = a[i] + b[i];
       });
       return;
     case kCopy:
-      Sliced(in[0].size(), 1, [&](int64_t at, int64_t n) {
+      srcode::Sliced(in[0].size(), 1, [&](int64_t at, int64_t n) {
         std::memcpy(out[0].f() + at, in[0].f() + at, n * sizeof(float));
       });
       return;
     case kFill:
-      Sliced(out[0].size(), 1, [&](int64_t at, int64_t n) {
+      srcode::Sliced(out[0].size(), 1, [&](int64_t at, int64_t n) {
         std::fill_n(out[0].f() + at, n, static_cast<float>(p[0]));
       });
       return;
@@ -336,7 +337,7 @@ void Run(int kernel, const std::vector<Tensor> &in, const std::vector<Tensor> &o
       // the moments are changed in place
       const srcode::AdamWStep step{static_cast<float>(p[0]), static_cast<float>(p[1]), static_cast<float>(p[2]),
                                    static_cast<float>(p[3]), static_cast<float>(p[4]), static_cast<float>(p[5])};
-      Sliced(in[0].size(), 1, [&](int64_t at, int64_t n) {
+      srcode::Sliced(in[0].size(), 1, [&](int64_t at, int64_t n) {
         srcode::AdamW(step, n, in[0].f() + at, in[1].f() + at, in[2].f() + at, in[3].f() + at, out[0].f() + at);
       });
       return;
@@ -344,7 +345,7 @@ void Run(int kernel, const std::vector<Tensor> &in, const std::vector<Tensor> &o
   }
 }
 
-/** runKernel(kernel, inputIds Int32Array, parameters Float64Array of 6, shapes Int32Array [rank, sizes…]…) → ids. */
+/** runKernel(kernel, inputIds Int32Array, parameters Float64Array of 14, shapes Int32Array [rank, sizes…]…) → ids. */
 napi_value RunKernel(napi_env env, napi_callback_info info) {
   napi_value args[4];
   size_t count = 4;
@@ -354,7 +355,7 @@ napi_value RunKernel(napi_env env, napi_callback_info info) {
   if (napi_get_cb_info(env, info, &count, args, nullptr, nullptr) != napi_ok || count != 4 ||
       napi_get_value_int32(env, args[0], &kernel) != napi_ok || kernel < 0 || kernel >= kKernelCount ||
       !TypedArray(env, args[1], napi_int32_array, &ids, &id_count) ||
-      !TypedArray(env, args[2], napi_float64_array, &parameters, &parameter_count) || parameter_count != 6 ||
+      !TypedArray(env, args[2], napi_float64_array, &parameters, &parameter_count) || parameter_count != kParameters ||
       !TypedArray(env, args[3], napi_int32_array, &shapes, &shape_count) ||
       (kArity[kernel][0] >= 0 && id_count != static_cast<size_t>(kArity[kernel][0])))
     return Fail(env, "runKernel: wrong arguments");
@@ -384,8 +385,14 @@ napi_value RunKernel(napi_env env, napi_callback_info info) {
     t.data = TF_TensorData(t.tensor);
     outputs.push_back(std::move(t));
   }
-  if (!FitsArity(kernel, inputs.size(), outputs.size())) return Fail(env, "runKernel: wrong number of inputs or outputs");
-  Run(kernel, inputs, outputs, static_cast<double *>(parameters));
+  const double *numbers = static_cast<double *>(parameters);
+  if (!FitsArity(kernel, inputs, outputs.size(), numbers))
+    return Fail(env, "runKernel: wrong number of inputs or outputs");
+  try {
+    Run(kernel, inputs, outputs, numbers);
+  } catch (const std::bad_alloc &) {
+    return Fail(env, "runKernel: no memory");
+  }
   napi_value result;
   if (napi_create_array_with_length(env, outputs.size(), &result) != napi_ok) return Fail(env, "runKernel: no array");
   for (size_t i = 0; i < outputs.size(); i++) {

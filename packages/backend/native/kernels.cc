@@ -605,24 +605,31 @@ void RmsNorm(int n, int d, const float *x, const float *w, float epsilon, float 
   }
 }
 
-void RmsNormGrad(int n, int d, const float *x, const float *w, const float *inverse, const float *dy, float *dx,
-                 float *dw) {
+void RmsNormGrad(int n, int d, const float *x, const float *w, const float *inverse, const float *dy, const float *past,
+                 float *dx, float *dw) {
   constexpr int kSlices = 16;
-  std::vector<float> parts(static_cast<size_t>(kSlices) * d);
+  std::vector<float> parts(dw ? static_cast<size_t>(kSlices) * d : 0);
   ParallelFor(kSlices, [&](int slice) {
-    float *part = parts.data() + static_cast<int64_t>(slice) * d;
     for (int row = static_cast<int64_t>(n) * slice / kSlices; row < static_cast<int64_t>(n) * (slice + 1) / kSlices; row++) {
-      const float *x_row = x + static_cast<int64_t>(row) * d, *g = dy + static_cast<int64_t>(row) * d;
-      float *to = dx + static_cast<int64_t>(row) * d;
+      const int64_t at = static_cast<int64_t>(row) * d;
+      const float *x_row = x + at, *g = dy + at;
+      float *to = dx + at;
       const float r = inverse[row];
-      for (int i = 0; i < d; i++) {
-        part[i] += g[i] * x_row[i] * r;
-        to[i] = g[i] * w[i];
+      if (dw) {
+        float *part = parts.data() + static_cast<int64_t>(slice) * d;
+        for (int i = 0; i < d; i++) part[i] += g[i] * x_row[i] * r;
       }
+      for (int i = 0; i < d; i++) to[i] = g[i] * w[i];
       const float shift = Dot(to, x_row, d) * r * r / d;
-      for (int i = 0; i < d; i++) to[i] = r * (to[i] - x_row[i] * shift);
+      if (past) {
+        const float *more = past + at;
+        for (int i = 0; i < d; i++) to[i] = r * (to[i] - x_row[i] * shift) + more[i];
+      } else {
+        for (int i = 0; i < d; i++) to[i] = r * (to[i] - x_row[i] * shift);
+      }
     }
   });
+  if (!dw) return;
   std::memset(dw, 0, sizeof(float) * d);
   for (int slice = 0; slice < kSlices; slice++)
     for (int i = 0; i < d; i++) dw[i] += parts[static_cast<int64_t>(slice) * d + i];
@@ -632,11 +639,22 @@ void SwiGlu(int64_t n, const float *gate, const float *up, float *y) {
   for (int64_t i = 0; i < n; i++) y[i] = gate[i] / (1.0f + Exp(-gate[i])) * up[i];
 }
 
-void SwiGluGrad(int64_t n, const float *gate, const float *up, const float *dy, float *d_gate, float *d_up) {
-  for (int64_t i = 0; i < n; i++) {
-    const float g = gate[i], s = 1.0f / (1.0f + Exp(-g)), e = dy[i];
-    d_up[i] = e * g * s;
-    d_gate[i] = e * up[i] * s * (1.0f + g * (1.0f - s));
+void SwiGluGrad(int64_t n, const float *gate, const float *up, const float *dy, float *y, float *d_gate, float *d_up) {
+  float gated[64], slope[64];
+  for (int64_t from = 0; from < n; from += 64) {
+    const int count = static_cast<int>(std::min<int64_t>(64, n - from));
+    const float *g = gate + from, *u = up + from, *e = dy + from;
+    for (int i = 0; i < count; i++) {
+      const float s = 1.0f / (1.0f + Exp(-g[i]));
+      gated[i] = g[i] * s;
+      slope[i] = s * (1.0f + g[i] * (1.0f - s));
+    }
+    if (y)
+      for (int i = 0; i < count; i++) y[from + i] = gated[i] * u[i];
+    for (int i = 0; i < count; i++) d_gate[from + i] = e[i] * u[i] * slope[i];
+    // number by number dy may lie where d_up does
+#pragma GCC ivdep
+    for (int i = 0; i < count; i++) d_up[from + i] = e[i] * gated[i];
   }
 }
 

@@ -11,15 +11,28 @@ namespace srcode {
 /** Runs work(i) for i in [0, count) on all cores; the caller takes part. One call at a time. */
 void ParallelFor(int count, const std::function<void(int)> &work);
 
+/** Runs work(first, count) over n items, in slices on all cores when each has `cost` numbers and they are many. */
+template <typename Work>
+void Sliced(int64_t n, int64_t cost, const Work &work) {
+  if (n * cost < 1 << 15) return work(static_cast<int64_t>(0), n);
+  constexpr int kSlices = 16;
+  ParallelFor(kSlices, [&](int i) {
+    const int64_t from = n * i / kSlices, to = n * (i + 1) / kSlices;
+    if (to > from) work(from, to - from);
+  });
+}
+
 struct AttentionShape {
   int batch, length, heads, kv_heads, d;
 };
 
 void RmsNorm(int n, int d, const float *x, const float *w, float epsilon, float *y, float *inverse);
-void RmsNormGrad(int n, int d, const float *x, const float *w, const float *inverse, const float *dy, float *dx,
-                 float *dw);
+/** Adds `past`, what reaches x on another way, to dx unless it is null; dw may be null. */
+void RmsNormGrad(int n, int d, const float *x, const float *w, const float *inverse, const float *dy, const float *past,
+                 float *dx, float *dw);
 void SwiGlu(int64_t n, const float *gate, const float *up, float *y);
-void SwiGluGrad(int64_t n, const float *gate, const float *up, const float *dy, float *d_gate, float *d_up);
+/** And y once more unless it is null; dy may be d_up. */
+void SwiGluGrad(int64_t n, const float *gate, const float *up, const float *dy, float *y, float *d_gate, float *d_up);
 void Attention(const AttentionShape &s, const float *q, const float *k, const float *v, const int32_t *starts,
                const int32_t *ends, const float *cos, const float *sin, float *out, float *log_sums);
 void AttentionGrad(const AttentionShape &s, const float *q, const float *k, const float *v, const int32_t *starts,

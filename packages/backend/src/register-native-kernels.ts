@@ -21,14 +21,30 @@ interface NodeBackend {
 interface Definition {
   /** Position in the enumeration of `native/binding.cc`. */
   readonly index: number;
-  /** Inputs in the order of the C++ function; undefined: all that are given, in their order. */
-  readonly inputs?: readonly string[];
+  /** Inputs in the order of the C++ function. */
+  readonly inputs: readonly string[] | ((inputs: Inputs) => readonly string[]);
   readonly parameters?: readonly string[];
   readonly outputs: (inputs: Inputs, attributes: Attributes) => readonly (readonly number[])[];
 }
 
 const attentionShape = ['batchSize', 'length', 'heads', 'kvHeads', 'headDim'];
 const attentionInputs = ['q', 'k', 'v', 'starts', 'ends', 'cos', 'sin'];
+
+/** A layer's products. What one does not have, bias or factors, is a tensor without elements. */
+const productNames = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'];
+const layerInputs = [
+  ...['x', 'inputNorm', 'innerNorm', 'starts', 'ends', 'cos', 'sin'],
+  ...productNames.flatMap((name) => [`${name}Weight`, `${name}Bias`, `${name}A`, `${name}B`]),
+];
+const layerParameters = [
+  ...attentionShape,
+  'epsilon',
+  'frozen',
+  ...productNames.map((name) => `${name}Scale`),
+];
+
+const hasElements = ({ shape }: tf.TensorInfo) => !shape.includes(0);
+const withFactors = (inputs: Inputs) => productNames.filter((name) => hasElements(inputs[`${name}A`]!));
 
 /** The fused kernels that the model uses where a backend has them; the same names as in `wasm-kernels/`. */
 const fusedKernels: Readonly<Record<string, Definition>> = {
@@ -114,66 +130,61 @@ const fusedKernels: Readonly<Record<string, Definition>> = {
    * exactly: see `Storage` in native/kernels.h.
    */
   SrcodeCompressWeights: {
-    index: 20,
+    index: 17,
     inputs: ['w'],
     parameters: ['storage'],
     outputs: ({ w }, { words }) => [[w!.shape[0]!, words!], [1]],
   },
   /** A copy in memory of the backend's own, which is free as soon as the tensor is. */
-  SrcodeCopy: { index: 23, inputs: ['x'], outputs: ({ x }) => [x!.shape] },
+  SrcodeCopy: { index: 20, inputs: ['x'], outputs: ({ x }) => [x!.shape] },
   /** Puts x at `offset` into a tensor that nobody else holds yet. */
-  SrcodeCopyInto: { index: 25, inputs: ['target', 'x'], parameters: ['offset'], outputs: () => [] },
-  SrcodeSumOfSquares: { index: 22, inputs: ['x'], outputs: () => [[1]] },
-  /** x, then (a, b, y) of each of one to three products: z = scale·x·aᵀ; y += z·bᵀ in place. */
-  SrcodeLowRank: {
-    index: 18,
-    parameters: ['scale0', 'scale1', 'scale2'],
-    outputs: (inputs) => {
-      const [x, ...rest] = Object.values(inputs);
-      return rest.filter((_, i) => i % 3 === 0).map((a) => [x!.shape[0]!, a.shape[0]!]);
-    },
-  },
-  /** x, dx, then (a, b, z, dy) of each: g = scale·dy·b; da = gᵀ·x, db = dyᵀ·z; dx += g·a in place. */
-  SrcodeLowRankGrad: {
-    index: 19,
-    parameters: ['scale0', 'scale1', 'scale2'],
-    outputs: (inputs) =>
-      Object.values(inputs)
-        .slice(2)
-        .filter((_, i) => i % 4 < 2)
-        .map(({ shape }) => shape),
-  },
+  SrcodeCopyInto: { index: 22, inputs: ['target', 'x'], parameters: ['offset'], outputs: () => [] },
+  SrcodeSumOfSquares: { index: 19, inputs: ['x'], outputs: () => [[1]] },
 };
 
 /** Adds rows [N, D] to those of a table [V, D] that `ids` name, in place. */
-const addRows: Definition = { index: 27, inputs: ['table', 'rows', 'ids'], outputs: () => [] };
+const addRows: Definition = { index: 24, inputs: ['table', 'rows', 'ids'], outputs: () => [] };
 
 /** Products of large matrices that share a side: that side is packed once. */
 const tileKernels: Readonly<Record<string, Definition>> = {
   /** target [m, n] += aᵀ·b in place: a [k, m], b [k, n]. */
-  SrcodeAddOuter: { index: 26, inputs: ['target', 'a', 'b'], outputs: () => [] },
-  /** x, then one to three W [out, in]: x·Wᵀ. */
-  SrcodeTileLinears: {
+  SrcodeAddOuter: { index: 23, inputs: ['target', 'a', 'b'], outputs: () => [] },
+  /** A layer for training, x [N, D] → [N, D]: and what its gradient wants kept, z = scale·x·aᵀ of each product at the end. */
+  SrcodeLayer: {
     index: 15,
-    outputs: (inputs) => {
-      const [x, ...weights] = Object.values(inputs);
-      return weights.map((w) => [x!.shape[0]!, w.shape[0]!]);
+    inputs: layerInputs,
+    parameters: layerParameters,
+    outputs: (inputs, { batchSize, heads, length }) => {
+      const rows = inputs.x!.shape[0]!;
+      const wide = (name: string) => [rows, inputs[`${name}Weight`]!.shape[0]!];
+      return [
+        ...[inputs.x!.shape, inputs.x!.shape, wide('q'), wide('k'), wide('v')],
+        ...[[rows, inputs.oWeight!.shape[1]!], [batchSize!, heads!, length!], wide('gate'), wide('up')],
+        ...withFactors(inputs).map((name) => [rows, inputs[`${name}A`]!.shape[0]!]),
+      ];
     },
   },
-  /** One to three W [out, in], then as many dy: Σ dy·W. */
-  SrcodeTileLinearsGrad: {
+  /** Gradients by x and by what is trained: factors in the order of the products, or norms, weights and biases. */
+  SrcodeLayerGrad: {
     index: 16,
-    outputs: (inputs) => {
-      const sides = Object.values(inputs);
-      return [[sides.at(-1)!.shape[0]!, sides[0]!.shape[1]!]];
-    },
-  },
-  /** x, then one to three dy: dyᵀ·x. */
-  SrcodeTileOuters: {
-    index: 17,
-    outputs: (inputs) => {
-      const [x, ...gradients] = Object.values(inputs);
-      return gradients.map((dy) => [dy.shape[1]!, x!.shape[1]!]);
+    inputs: (inputs) => [
+      ...layerInputs,
+      ...['inner', 'q', 'k', 'v', 'mixed', 'logSums', 'gate', 'up'],
+      ...withFactors(inputs).map((name) => `${name}Z`),
+      'dy',
+    ],
+    parameters: layerParameters,
+    outputs: (inputs, { frozen }) => {
+      const shapes = (names: readonly string[]) =>
+        names.flatMap((name) => (hasElements(inputs[name]!) ? [inputs[name]!.shape] : []));
+      const trained = frozen
+        ? shapes(productNames.flatMap((name) => [`${name}A`, `${name}B`]))
+        : shapes([
+            'inputNorm',
+            'innerNorm',
+            ...productNames.flatMap((name) => [`${name}Weight`, `${name}Bias`]),
+          ]);
+      return [inputs.x!.shape, ...trained];
     },
   },
 };
@@ -193,7 +204,7 @@ const tileMatMul: Definition = {
   ],
 };
 
-const add: Definition = { index: 21, inputs: ['a', 'b'], outputs: ({ a }) => [a!.shape] };
+const add: Definition = { index: 18, inputs: ['a', 'b'], outputs: ({ a }) => [a!.shape] };
 
 /** Smallest tensors whose sum, or filling, is worth a kernel of our own: the result lies in memory that is used again. */
 const minOwnSize = 1 << 16;
@@ -204,11 +215,15 @@ const minTileSide = 48;
 /** Rows up to which reading every weight once beats TensorFlow's product. */
 const maxSkinnyRows = 32;
 
+/** Numbers that a call may pass besides tensors: as in `native/binding.cc`. */
+const parameterCount = 14;
+
 function createCaller(run: RunNativeKernel) {
   return (definition: Definition, backend: NodeBackend, inputs: Inputs, attributes: Attributes) => {
-    const names = definition.inputs ?? Object.keys(inputs);
+    const { inputs: order } = definition;
+    const names = typeof order === 'function' ? order(inputs) : order;
     const ids = backend.getInputTensorIds(names.map((name) => inputs[name]!));
-    const parameters = new Float64Array(6);
+    const parameters = new Float64Array(parameterCount);
     definition.parameters?.forEach((name, i) => {
       parameters[i] = attributes[name] ?? 0;
     });
@@ -263,7 +278,7 @@ export function registerNativeKernels(run: RunNativeKernel, hasTiles = false): v
     const { shape, value, dtype } = parameters.attrs as unknown as tf.FillAttrs;
     const isPlain = typeof value === 'number' && (dtype ?? 'float32') === 'float32';
     if (!isPlain || tf.util.sizeFromShape(shape) < minOwnSize) return original(parameters);
-    const fill: Definition = { index: 24, inputs: [], parameters: ['value'], outputs: () => [shape] };
+    const fill: Definition = { index: 21, inputs: [], parameters: ['value'], outputs: () => [shape] };
     return call(fill, parameters.backend as NodeBackend, {}, { value })[0]!;
   });
 }

@@ -4,10 +4,14 @@ import { ComposedDecodingSession } from './decode/composed-session.js';
 import { CompressedWeights } from './decode/compressed-weights.js';
 import { FusedDecodingSession } from './decode/fused-session.js';
 import { type AttentionLayout, attend, createAttentionLayout } from './ops/attend.js';
-import { type DecoderLayer, decoderLayer, hasDecoderLayer } from './ops/decoder-layer.js';
+import {
+  type DecoderLayer,
+  decoderLayer,
+  hasDecoderLayer,
+  type LowRankFactors,
+} from './ops/decoder-layer.js';
 import { embedTokens, embedTokensTied } from './ops/embed-tokens.js';
 import { callKernel, hasKernel, isComputingGradients } from './ops/kernel-call.js';
-import type { LowRankFactors } from './ops/linears.js';
 import { rmsNorm } from './ops/rms-norm.js';
 import { swiGlu } from './ops/swi-glu.js';
 import { tokenLogProbs } from './ops/token-log-probs.js';

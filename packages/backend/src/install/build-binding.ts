@@ -36,6 +36,7 @@ export async function buildBinding(options: BuildBindingOptions): Promise<void> 
       join(nativeFolder, 'binding.cc'),
       join(nativeFolder, 'kernels.cc'),
       join(nativeFolder, 'tiles.cc'),
+      join(nativeFolder, 'layer.cc'),
       join(nativeFolder, 'panels.cc'),
       join(nativeFolder, 'pool.cc'),
     ],

@@ -1,8 +1,8 @@
 import type { Rng } from '@srcode/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { LinearAdapters } from '../llama-model.js';
+import type { LowRankFactors } from '../ops/decoder-layer.js';
 import { isComputingGradients } from '../ops/kernel-call.js';
-import type { LowRankFactors } from '../ops/linears.js';
 import { adaptedLinear, frozenLinear } from './adapted-linear.js';
 
 /** The linear layers of a block that can be adapted. */
