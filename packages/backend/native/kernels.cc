@@ -1013,28 +1013,34 @@ int PaddedRank(int rank) { return PaddedRows(std::max(2, rank)); }
 
 }  // namespace
 
-void LowRank(int m, int k, int n, int rank, float scale, const float *x, const float *down, bool down_turned,
-             const float *up, bool up_turned, float *z, float *y) {
-  std::vector<float> factor, turned;
-  if (up_turned) {
-    turned.resize(static_cast<size_t>(rank) * n);
-    Transpose(n, rank, up, rank, turned.data());
-    up = turned.data();
-  }
+void LowRankDown(int m, int k, int rank, float scale, const float *x, const float *down, bool turned, float *z) {
+  std::vector<float> factor;
   for (int from = 0; from < rank; from += kRankShare) {
     const int count = std::min(kRankShare, rank - from), padded = PaddedRank(count);
     factor.assign(static_cast<size_t>(k) * padded, 0);
     for (int p = 0; p < k; p++)
       for (int r = 0; r < count; r++)
         factor[static_cast<size_t>(p) * padded + r] =
-            scale * (down_turned ? down[static_cast<int64_t>(from + r) * k + p] : down[static_cast<int64_t>(p) * rank + from + r]);
+            scale * (turned ? down[static_cast<int64_t>(from + r) * k + p] : down[static_cast<int64_t>(p) * rank + from + r]);
     ParallelFor((m + kTokenRows - 1) / kTokenRows, [&](int task) {
       const int64_t first = static_cast<int64_t>(task) * kTokenRows;
-      const int rows = std::min<int64_t>(kTokenRows, m - first);
-      ThinProduct(rows, k, count, padded, x + first * k, factor.data(), z + first * rank + from, rank);
-      Gemm(rows, n, count, z + first * rank + from, rank, 1, up + static_cast<int64_t>(from) * n, n, y + first * n, n, true);
+      ThinProduct(std::min<int64_t>(kTokenRows, m - first), k, count, padded, x + first * k, factor.data(),
+                  z + first * rank + from, rank);
     });
   }
+}
+
+void LowRankUp(int m, int n, int rank, const float *z, const float *up, bool turned, float *y) {
+  std::vector<float> rows;
+  if (turned) {
+    rows.resize(static_cast<size_t>(rank) * n);
+    Transpose(n, rank, up, rank, rows.data());
+    up = rows.data();
+  }
+  ParallelFor((m + kTokenRows - 1) / kTokenRows, [&](int task) {
+    const int64_t first = static_cast<int64_t>(task) * kTokenRows;
+    Gemm(std::min<int64_t>(kTokenRows, m - first), n, rank, z + first * rank, rank, 1, up, n, y + first * n, n, true);
+  });
 }
 
 void LowRankOuter(int m, const OuterProduct *products, int count) {

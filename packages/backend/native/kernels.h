@@ -100,12 +100,10 @@ void PickLogProbs(int n, int size, float *logits, const int32_t *targets, bool g
 void SampleRows(int rows, int size, const float *logits, const float *draws, float temperature, float *tokens,
                 float *log_probs);
 
-/**
- * z [m, rank] = scale · x [m, k] · down, then y [m, n] += z · up: down [k, rank] or, turned, [rank, k], up [rank, n] or,
- * turned, [n, rank].
- */
-void LowRank(int m, int k, int n, int rank, float scale, const float *x, const float *down, bool down_turned,
-             const float *up, bool up_turned, float *z, float *y);
+/** z [m, rank] = scale · x [m, k] · down, [k, rank] or, turned, [rank, k]. */
+void LowRankDown(int m, int k, int rank, float scale, const float *x, const float *down, bool turned, float *z);
+/** y [m, n] += z [m, rank] · up, [rank, n] or, turned, [n, rank]. */
+void LowRankUp(int m, int n, int rank, const float *z, const float *up, bool turned, float *y);
 
 /** to [rank, n] or, turned, [n, rank] = zᵀ · x over m rows: z [m, rank], x [m, n]. */
 struct OuterProduct {
@@ -140,6 +138,10 @@ struct TileSide {
   int lines;
   float *c = nullptr;
   int64_t c_row = 0;
+  /** A product of low rank that this one's c has added: z [the shared side's lines, rank] · up(line, r)ᵀ, the shared side left. */
+  const float *z = nullptr, *up = nullptr;
+  int64_t up_line_stride = 0, up_depth_stride = 0;
+  int rank = 0;
 };
 
 /**

@@ -39,13 +39,15 @@ void Normalize(int n, int d, const float *x, const float *w, float epsilon, floa
 void Forward(int rows, const Linear *linears, int count, const float *x, float *const *y, float *const *z,
              bool accumulate) {
   TileSide others[kLinears];
-  for (int i = 0; i < count; i++)
-    others[i] = {linears[i].w, linears[i].in, 1, linears[i].out, y[i], linears[i].out};
   const int in = linears[0].in;
+  for (int i = 0; i < count; i++) {
+    const Linear &l = linears[i];
+    others[i] = {l.w, in, 1, l.out, y[i], l.out, z[i], l.b, l.rank, 1, l.rank};
+    if (l.rank > 0) LowRankDown(rows, in, l.rank, l.scale, x, l.a, true, z[i]);
+  }
   TileProducts({x, in, 1, rows}, others, count, in, true, accumulate);
   for (int i = 0; i < count; i++) {
     const Linear &l = linears[i];
-    if (l.rank > 0) LowRank(rows, in, l.out, l.rank, l.scale, x, l.a, true, l.b, true, z[i], y[i]);
     if (!l.bias) continue;
     Sliced(rows, l.out, [&](int64_t at, int64_t n) {
       for (int64_t row = at; row < at + n; row++)
@@ -64,11 +66,10 @@ class Backward {
       : rows_(rows), linears_(linears), count_(count), dy_(dy) {
     for (int i = 0; i < count; i++) {
       const Linear &l = linears[i];
-      const TileSide other{l.w, 1, l.in, l.in, dx, l.in};
-      TileProducts({dy[i], l.out, 1, rows}, &other, 1, l.out, true, i > 0);
-      if (l.rank == 0) continue;
       g_[i].resize(static_cast<size_t>(rows) * l.rank);
-      LowRank(rows, l.out, l.in, l.rank, l.scale, dy[i], l.b, false, l.a, false, g_[i].data(), dx);
+      if (l.rank > 0) LowRankDown(rows, l.out, l.rank, l.scale, dy[i], l.b, false, g_[i].data());
+      const TileSide other{l.w, 1, l.in, l.in, dx, l.in, g_[i].data(), l.a, 1, l.in, l.rank};
+      TileProducts({dy[i], l.out, 1, rows}, &other, 1, l.out, true, i > 0);
     }
   }
 

@@ -114,14 +114,17 @@ void PackPanels(const TileSide &side, int from, int lines, int depth, int span, 
                       to + line / kWidth * panel_size);
 }
 
-/** c [kLeft, kRight] (+)= left panel · right panel; beyond `rows` and `columns` nothing is written. */
-void Block(int span, const float *left, const float *right, int rows, int columns, bool accumulate, float *c, int64_t c_row) {
-  Register sums[kLeft][2] = {};
-  for (int i = 0; i < std::min(rows, kLeft); i++) {
-    __builtin_prefetch(c + i * c_row, 1, 3);
-    __builtin_prefetch(c + i * c_row + kRight - 1, 1, 3);
-  }
-  for (int p = 0; p < span; p++, left += kLeft, right += kRight) {
+/** A pair of panels over some depth. */
+struct Pair {
+  int span;
+  const float *left, *right;
+};
+
+typedef Register Sums[kLeft][2];
+
+inline __attribute__((always_inline)) void AddProducts(const Pair &pair, Sums &sums) {
+  const float *left = pair.left, *right = pair.right;
+  for (int p = 0; p < pair.span; p++, left += kLeft, right += kRight) {
     const Register b0 = Load(right), b1 = Load(right + kLanes);
 #pragma GCC unroll 12
     for (int i = 0; i < kLeft; i++) {
@@ -130,6 +133,17 @@ void Block(int span, const float *left, const float *right, int rows, int column
       sums[i][1] = MulAdd(a, b1, sums[i][1]);
     }
   }
+}
+
+/** c [kLeft, kRight] (+)= left panel · right panel, and of a second pair; beyond `rows` and `columns` nothing is written. */
+void Block(const Pair &pair, const Pair &more, int rows, int columns, bool accumulate, float *c, int64_t c_row) {
+  Sums sums = {};
+  for (int i = 0; i < std::min(rows, kLeft); i++) {
+    __builtin_prefetch(c + i * c_row, 1, 3);
+    __builtin_prefetch(c + i * c_row + kRight - 1, 1, 3);
+  }
+  AddProducts(pair, sums);
+  if (more.span > 0) AddProducts(more, sums);
   if (rows >= kLeft && columns >= kRight) {
 #pragma GCC unroll 12
     for (int i = 0; i < kLeft; i++) {
@@ -151,6 +165,9 @@ void Block(int span, const float *left, const float *right, int rows, int column
       c[i * c_row + j] = accumulate ? c[i * c_row + j] + block[i][j] : block[i][j];
 }
 
+/** Floats of a packed left panel of low rank. */
+int64_t MoreRoom(int rank) { return static_cast<int64_t>(kLeft) * rank + kSlack; }
+
 /** A cut of `count` lines into even shares of at most `most`, each of whole panels. */
 int ShareOf(int count, int most, int width, int at_least = 1) {
   const int panels = Panels(count, width);
@@ -164,7 +181,7 @@ bool HasPanels() { return true; }
 
 void PanelProducts(const TileSide &shared, const TileSide *others, int count, int k, bool shared_is_left,
                    bool accumulate) {
-  static Buffer packing;
+  static Buffer packing, more_packing;
   const int shared_width = shared_is_left ? kLeft : kRight, other_width = shared_is_left ? kRight : kLeft;
   struct Part {
     const TileSide *side;
@@ -180,7 +197,7 @@ void PanelProducts(const TileSide &shared, const TileSide *others, int count, in
   const int depth_share = ShareOf(k, kDepthAtOnce, 8), shared_share = ShareOf(shared.lines, kSharedAtOnce, shared_width);
   for (int depth = 0; depth < k; depth += depth_share) {
     const int span = std::min(depth_share, k - depth);
-    const bool add = accumulate || depth > 0;
+    const bool add = accumulate || depth > 0, is_last = depth + span == k;
     for (int first = 0; first < shared.lines; first += shared_share) {
       const int lines = std::min(shared_share, shared.lines - first), panels = Panels(lines, shared_width);
       const int64_t panel_size = static_cast<int64_t>(shared_width) * span, room = panel_size + kSlack;
@@ -191,27 +208,46 @@ void PanelProducts(const TileSide &shared, const TileSide *others, int count, in
         (shared_is_left ? PackPanels<kLeft> : PackPanels<kRight>)(shared, first + line, std::min(at_once, lines - line), depth,
                                                                   span, packed + line / shared_width * room, room);
       });
+      // of the products of low rank the left sides, one after the other
+      std::vector<float *> more(count);
+      if (is_last) {
+        int64_t size = 0;
+        for (int i = 0; i < count; i++) size += panels * MoreRoom(others[i].rank);
+        float *next = size > 0 ? more_packing.Get(size) : nullptr;
+        for (int i = 0; i < count; i++) {
+          const int rank = others[i].rank;
+          if (rank == 0) continue;
+          more[i] = next;
+          next += panels * MoreRoom(rank);
+          PackPanels<kLeft>({others[i].z, rank, 1, shared.lines}, first, lines, 0, rank, more[i], MoreRoom(rank));
+        }
+      }
       ParallelFor(static_cast<int>(parts.size()), [&](int index) {
         thread_local Buffer other;
         const Part &part = parts[index];
         const TileSide &side = *part.side;
-        const int own_panels = Panels(part.lines, other_width);
-        const int64_t own_size = static_cast<int64_t>(other_width) * span;
-        float *own = other.Get(own_panels * own_size + kSlack);
+        const int own_panels = Panels(part.lines, other_width), rank = is_last ? side.rank : 0;
+        const int64_t own_size = static_cast<int64_t>(other_width) * span, up_size = static_cast<int64_t>(other_width) * rank;
+        float *own = other.Get(own_panels * (own_size + up_size) + 2 * kSlack), *up = own + own_panels * own_size + kSlack;
         (shared_is_left ? PackPanels<kRight> : PackPanels<kLeft>)(side, part.from, part.lines, depth, span, own, own_size);
-        if (shared_is_left) {
-          float *c = side.c + static_cast<int64_t>(first) * side.c_row + part.from;
-          for (int i = 0; i < panels; i++)
-            for (int j = 0; j < own_panels; j++)
-              Block(span, packed + i * room, own + j * own_size, lines - i * kLeft, part.lines - j * kRight, add,
-                    c + static_cast<int64_t>(i) * kLeft * side.c_row + j * kRight, side.c_row);
-        } else {
+        if (!shared_is_left) {
           float *c = side.c + static_cast<int64_t>(part.from) * side.c_row + first;
           for (int j = 0; j < panels; j++)
             for (int i = 0; i < own_panels; i++)
-              Block(span, own + i * own_size, packed + j * room, part.lines - i * kLeft, lines - j * kRight, add,
+              Block({span, own + i * own_size, packed + j * room}, {}, part.lines - i * kLeft, lines - j * kRight, add,
                     c + static_cast<int64_t>(i) * kLeft * side.c_row + j * kRight, side.c_row);
+          return;
         }
+        if (rank > 0)
+          PackPanels<kRight>({side.up, side.up_line_stride, side.up_depth_stride, side.lines}, part.from, part.lines, 0, rank,
+                             up, up_size);
+        const float *z = more[part.side - others];
+        float *c = side.c + static_cast<int64_t>(first) * side.c_row + part.from;
+        for (int i = 0; i < panels; i++)
+          for (int j = 0; j < own_panels; j++)
+            Block({span, packed + i * room, own + j * own_size}, {rank, z + i * MoreRoom(rank), up + j * up_size},
+                  lines - i * kLeft, part.lines - j * kRight, add,
+                  c + static_cast<int64_t>(i) * kLeft * side.c_row + j * kRight, side.c_row);
       });
     }
   }

@@ -414,12 +414,16 @@ bool HasTiles() { return TheUnit() != Unit::kNone || HasPanels(); }
 
 void TileProducts(const TileSide &shared, const TileSide *others, int count, int k, bool shared_is_left,
                   bool accumulate) {
+  if (TheUnit() == Unit::kNone) return PanelProducts(shared, others, count, k, shared_is_left, accumulate);
   if (TheUnit() == Unit::kHalf) {
     Products<Half>(shared, others, count, k, shared_is_left, accumulate);
-  } else if (TheUnit() == Unit::kBrain) {
-    Products<Brain>(shared, others, count, k, shared_is_left, accumulate);
   } else {
-    PanelProducts(shared, others, count, k, shared_is_left, accumulate);
+    Products<Brain>(shared, others, count, k, shared_is_left, accumulate);
+  }
+  for (int i = 0; i < count; i++) {
+    const TileSide &other = others[i];
+    if (other.rank == 0) continue;
+    LowRankUp(shared.lines, other.lines, other.rank, other.z, other.up, other.up_depth_stride == 1, other.c);
   }
 }
 
