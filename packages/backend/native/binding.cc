@@ -67,14 +67,16 @@ bool TypedArray(napi_env env, napi_value value, napi_typedarray_type wanted, voi
 
 enum Kernel {
   kRmsNorm, kRmsNormGrad, kSwiGlu, kSwiGluGrad, kAttention, kAttentionGrad, kFillCache, kDecodeAttention, kCopyRows,
-  kSkinnyMatMul, kDecodeLayer, kPickLogProbs, kSampleRows, kAdamW, kTileMatMul, kLayer, kLayerGrad, kCompressWeights,
+  kSkinnyMatMul, kDecodeLayers, kPickLogProbs, kSampleRows, kAdamW, kTileMatMul, kLayer, kLayerGrad, kCompressWeights,
   kAdd, kSumOfSquares, kCopy, kFill, kCopyInto, kAddOuter, kAddRows, kKernelCount
 };
 /** Inputs of a layer: x, norms, layout, then weight, bias and factors of each product; what it keeps, without z. */
 constexpr size_t kLayerInputs = 7 + 4 * srcode::kLinears, kLayerKept = 8;
-/** Inputs and outputs of each kernel; −1: as many as the layer trains, see `CountsOf`. */
+/** Inputs of decoding: x, cache rows, positions, cos, sin, then of each layer those of `DecodeWeightsOf` and its cache. */
+constexpr size_t kDecodeInputs = 5, kDecodeLayerInputs = 28;
+/** Inputs and outputs of each kernel; −1: as many as layers have, see `FitsArity`. */
 const int kArity[kKernelCount][2] = {{2, 2}, {4, 2}, {2, 1}, {3, 2}, {7, 2}, {10, 3}, {9, 0}, {9, 1}, {3, 0}, {2, 1},
-                                     {33, 1}, {2, 1}, {2, 2}, {4, 1}, {2, 1}, {kLayerInputs, -1}, {-1, -1}, {1, 2},
+                                     {-1, 1}, {2, 1}, {2, 2}, {4, 1}, {2, 1}, {kLayerInputs, -1}, {-1, -1}, {1, 2},
                                      {2, 1}, {1, 1}, {1, 1}, {0, 1}, {2, 0}, {3, 0}, {3, 0}};
 /** Numbers that a call may pass besides tensors. */
 constexpr size_t kParameters = 14;
@@ -90,6 +92,8 @@ void CountsOf(const std::vector<Tensor> &in, size_t *factors, size_t *biases) {
 
 /** True when the numbers of inputs and outputs fit the kernel. */
 bool FitsArity(int kernel, const std::vector<Tensor> &in, size_t outputs, const double *p) {
+  if (kernel == kDecodeLayers)
+    return outputs == 1 && in.size() > kDecodeInputs && (in.size() - kDecodeInputs) % kDecodeLayerInputs == 0;
   if (kernel != kLayer && kernel != kLayerGrad)
     return in.size() == static_cast<size_t>(kArity[kernel][0]) && outputs == static_cast<size_t>(kArity[kernel][1]);
   if (in.size() < kLayerInputs) return false;
@@ -125,6 +129,32 @@ srcode::Weights WeightsOf(const Tensor &t, int k) {
   for (const Storage storage : {Storage::kBrain, Storage::kAffine4, Storage::kAffine8})
     if (t.shape[1] == WordsOf(storage, k)) return {t.data, storage};
   return {t.data, Storage::kFloat};
+}
+
+/**
+ * Norm, weights of q, k, v and o, norm, weights of gate, up and down, three biases, then past the cache (a, b) of each product:
+ * what a layer does not have are tensors of no elements.
+ */
+srcode::DecodeLayerWeights DecodeWeightsOf(const Tensor *in, int hidden, const double *p) {
+  const int inner = static_cast<int>(in[6].shape[0]), mixed = static_cast<int>(p[2] * p[4]);
+  const auto linear = [&](int weight, int k, int bias, int factors) {
+    const Tensor &a = in[factors], &b = in[factors + 1];
+    return srcode::DecodeLinear{WeightsOf(in[weight], k), bias > 0 && in[bias].size() > 0 ? in[bias].f() : nullptr, a.f(),
+                                b.f(), a.size() > 0 ? static_cast<int>(a.shape[0]) : 0};
+  };
+  return {hidden,
+          inner,
+          static_cast<float>(p[0]),
+          static_cast<float>(p[1]),
+          in[0].f(),
+          in[5].f(),
+          linear(1, hidden, 9, 14),
+          linear(2, hidden, 10, 16),
+          linear(3, hidden, 11, 18),
+          linear(4, mixed, 0, 20),
+          linear(6, hidden, 0, 22),
+          linear(7, hidden, 0, 24),
+          linear(8, inner, 0, 26)};
 }
 
 srcode::AttentionShape ShapeOf(const double *p) {
@@ -207,31 +237,21 @@ void Run(int kernel, const std::vector<Tensor> &in, const std::vector<Tensor> &o
       srcode::SkinnyMatMul(rows_of(in[0]), rows_of(in[1]), k, in[0].f(), WeightsOf(in[1], k), out[0].f());
       return;
     }
-    case kDecodeLayer: {
-      // x, norms, weights, biases, cache, factors: what a layer does not have are tensors of no elements
-      const auto optional = [&](int i) { return in[i].size() > 0 ? in[i].f() : nullptr; };
-      const int hidden = static_cast<int>(in[0].shape[1]), inner = rows_of(in[7]);
-      const auto linear = [&](int weight, int k, int bias, int factors) {
-        const Tensor &a = in[factors], &b = in[factors + 1];
-        return srcode::DecodeLinear{WeightsOf(in[weight], k), bias > 0 ? optional(bias) : nullptr, a.f(), b.f(),
-                                    a.size() > 0 ? rows_of(a) : 0};
-      };
-      const srcode::DecodeLayerWeights layer{hidden,
-                                             inner,
-                                             static_cast<float>(p[0]),
-                                             static_cast<float>(p[1]),
-                                             in[1].f(),
-                                             in[6].f(),
-                                             linear(2, hidden, 10, 19),
-                                             linear(3, hidden, 11, 21),
-                                             linear(4, hidden, 12, 23),
-                                             linear(5, shape.heads * shape.d, 0, 25),
-                                             linear(7, hidden, 0, 27),
-                                             linear(8, hidden, 0, 29),
-                                             linear(9, inner, 0, 31)};
-      const srcode::DecodeLayerState state{shape.heads, shape.kv_heads, shape.d, static_cast<int>(p[5]), in[13].i(),
-                                           in[14].i(), in[15].f(), in[16].f(), in[17].f(), in[18].f()};
-      srcode::DecodeLayer(layer, state, rows_of(in[0]), in[0].f(), out[0].f());
+    case kDecodeLayers: {
+      // one layer after the other, there and back between two places
+      const int m = rows_of(in[0]), hidden = static_cast<int>(in[0].shape[1]);
+      const size_t count = (in.size() - kDecodeInputs) / kDecodeLayerInputs;
+      std::vector<float> other(out[0].size());
+      const float *x = in[0].f();
+      for (size_t i = 0; i < count; i++) {
+        const Tensor *own = &in[kDecodeInputs + i * kDecodeLayerInputs];
+        float *to = (count - i) % 2 ? out[0].f() : other.data();
+        const srcode::DecodeLayerState state{static_cast<int>(p[2]), static_cast<int>(p[3]), static_cast<int>(p[4]),
+                                             static_cast<int>(p[5]), in[1].i(), in[2].i(), in[3].f(), in[4].f(),
+                                             own[12].f(), own[13].f()};
+        srcode::DecodeLayer(DecodeWeightsOf(own, hidden, p), state, m, x, to);
+        x = to;
+      }
       return;
     }
     case kPickLogProbs:

@@ -347,17 +347,26 @@ bool CompressHeads(const float *values, int64_t count, void *to) {
   return true;
 }
 
-/** Asks memory for as many bytes from `next` on. */
-inline void FetchAhead(const void *next, int64_t bytes) {
-  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(static_cast<const char *>(next) + i, 0, 2);
+/** Asks memory for the lines of `bytes` from `next` on. */
+inline void FetchAhead(const char *next, int64_t bytes) {
+  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(next + i, 0, 2);
 }
 
-/** Expands `count` numbers from number `first` on, and asks memory for as many after them. */
+/** `count` numbers from number `first` on as float32. */
 template <typename Block>
 void ExpandBlocks(const void *data, int64_t first, int64_t count, float *to) {
   const Block *block = static_cast<const Block *>(data) + first / Block::kCount, *end = block + count / Block::kCount;
-  FetchAhead(end, (end - block) * sizeof(Block));
   for (; block < end; to += Block::kCount) Expand(*block++, to);
+}
+
+/** Bytes of a compressed row of k numbers. */
+int64_t RowBytes(Storage storage, int k) {
+  switch (storage) {
+    case Storage::kFloat: return static_cast<int64_t>(k) * sizeof(float);
+    case Storage::kBrain: return static_cast<int64_t>(k) * sizeof(uint16_t);
+    case Storage::kAffine4: return k / Affine4::kCount * sizeof(Affine4);
+    default: return k / Affine8::kCount * sizeof(Affine8);
+  }
 }
 
 /** `rows` compressed rows from row `first` on as float32. */
@@ -368,7 +377,6 @@ void ExpandRows(const Weights &w, int k, int first, int rows, float *to) {
     case Storage::kAffine8: return ExpandBlocks<Affine8>(w.data, from, count, to);
     default: {
       const uint16_t *heads = static_cast<const uint16_t *>(w.data) + from;
-      FetchAhead(heads + count, count * sizeof(uint16_t));
       uint32_t *bits = reinterpret_cast<uint32_t *>(to);
       for (int64_t i = 0; i < count; i++) bits[i] = static_cast<uint32_t>(heads[i]) << 16;
     }
@@ -384,11 +392,11 @@ float *ExpansionBuffer(size_t count) {
 
 /**
  * yT [kRows, M] = w [kRows, k] · xT [k, M], M the lanes of kParts vectors: a weight is read once and meets all columns.
- * Rows of w lie one after the other, those of x and y kStride vectors apart; with kFetch the rows after these are fetched
- * ahead.
+ * Rows of w lie one after the other, those of x and y kStride vectors apart. Meanwhile memory is asked for what comes next:
+ * `next_bytes` from `next` on for every row, a little at a time, as no more than a few lines can be under way.
  */
-template <typename Lanes, int kParts, int kStride, int kRows, bool kFetch>
-inline void SkinnyTile(int k, const float *x, const float *w, float *y) {
+template <typename Lanes, int kParts, int kStride, int kRows>
+inline void SkinnyTile(int k, const float *x, const float *w, float *y, const char *next, int64_t next_bytes) {
   typedef typename Lanes::V V;
   constexpr int kWidth = sizeof(V) / sizeof(float);
   V sums[kRows][kParts] = {};
@@ -401,9 +409,9 @@ inline void SkinnyTile(int k, const float *x, const float *w, float *y) {
     }
   };
   int p = 0;
-  for (; p + 16 <= k; p += 16) {
-    if (kFetch)
-      for (int r = 0; r < kRows; r++) __builtin_prefetch(w + static_cast<int64_t>(kRows + r) * k + p, 0, 2);
+  const int64_t each = next ? kRows * next_bytes * 16 / k : 0;
+  for (; p + 16 <= k; p += 16, next += each) {
+    FetchAhead(next, each);
 #pragma GCC unroll 16
     for (int q = 0; q < 16; q++) step(p + q);
   }
@@ -413,24 +421,24 @@ inline void SkinnyTile(int k, const float *x, const float *w, float *y) {
 }
 
 /** `SkinnyTile` for all the rows; x and y have kParts vectors a row. */
-template <typename Lanes, int kParts, bool kFetch>
-void SkinnyRows(int rows, int k, const float *x, const float *w, float *y) {
+template <typename Lanes, int kParts>
+void SkinnyRows(int rows, int k, const float *x, const float *w, float *y, const char *next, int64_t next_bytes) {
   constexpr int kLane = sizeof(typename Lanes::V) / sizeof(float), kFew = 4;
   // sums that stay in registers: with few of those, two vectors of a row at a time
   constexpr int kPart = kRegisters == 32 ? kParts : std::min(kParts, 2), kMany = kRegisters == 32 || kPart == 1 ? kStreams : 6;
   int o = 0;
   const auto at = [&](auto tile) {
     for (int part = 0; part < kParts; part += kPart)
-      tile(k, x + part * kLane, w + static_cast<int64_t>(o) * k, y + (static_cast<int64_t>(o) * kParts + part) * kLane);
+      tile(k, x + part * kLane, w + static_cast<int64_t>(o) * k, y + (static_cast<int64_t>(o) * kParts + part) * kLane,
+           part == 0 && next ? next + o * next_bytes : nullptr, next_bytes);
   };
-  for (; o + kMany <= rows; o += kMany) at(SkinnyTile<Lanes, kPart, kParts, kMany, kFetch>);
-  for (; o + kFew <= rows; o += kFew) at(SkinnyTile<Lanes, kPart, kParts, kFew, kFetch>);
-  for (; o < rows; o++) at(SkinnyTile<Lanes, kPart, kParts, 1, kFetch>);
+  for (; o + kMany <= rows; o += kMany) at(SkinnyTile<Lanes, kPart, kParts, kMany>);
+  for (; o + kFew <= rows; o += kFew) at(SkinnyTile<Lanes, kPart, kParts, kFew>);
+  for (; o < rows; o++) at(SkinnyTile<Lanes, kPart, kParts, 1>);
 }
 
-/** y [rows] = w · x for one column: four rows at a time, with kFetch fetched ahead. */
-template <bool kFetch>
-void SkinnyVector(int rows, int k, const float *x, const float *w, float *y) {
+/** y [rows] = w · x for one column: four rows at a time, with `fetch` fetched ahead. */
+void SkinnyVector(int rows, int k, const float *x, const float *w, float *y, bool fetch) {
   int o = 0;
   for (; o + 4 <= rows; o += 4) {
     const float *row = w + static_cast<int64_t>(o) * k;
@@ -440,7 +448,7 @@ void SkinnyVector(int rows, int k, const float *x, const float *w, float *y) {
       const Vector x0 = Load(x + p), x1 = Load(x + p + kLanes);
       for (int r = 0; r < 4; r++) {
         const float *at = row + static_cast<int64_t>(r) * k + p;
-        if (kFetch)
+        if (fetch)
           for (int line = 0; line < 2 * kLanes; line += 16) __builtin_prefetch(at + 4 * static_cast<int64_t>(k) + line, 0, 2);
         sums[r][0] = MulAdd(Load(at), x0, sums[r][0]);
         sums[r][1] = MulAdd(Load(at + kLanes), x1, sums[r][1]);
@@ -479,37 +487,44 @@ void BlockVector(int from, int to, int k, const float *x, const void *data, floa
 /** Columns that `SkinnyColumns` works on for m rows of x: 1, 8, 16 or 32. */
 int PaddedRows(int m) { return m == 1 ? 1 : m <= 8 ? 8 : m <= 16 ? 16 : 32; }
 
-template <bool kFetch>
-void SkinnyColumns(int columns, int rows, int k, const float *x, const float *w, float *y) {
+/** yT [rows, columns] = w [rows, k] · xT [k, columns]; `next`: where in memory what comes next begins, or null. */
+void SkinnyColumns(int columns, int rows, int k, const float *x, const float *w, float *y, const char *next = nullptr,
+                   int64_t next_bytes = 0) {
   switch (columns) {
-    case 1: return SkinnyVector<kFetch>(rows, k, x, w, y);
-    case 8: return SkinnyRows<Lanes8, 1, kFetch>(rows, k, x, w, y);
-    case 16: return SkinnyRows<Widest, 16 / kLanes, kFetch>(rows, k, x, w, y);
-    default: return SkinnyRows<Widest, 32 / kLanes, kFetch>(rows, k, x, w, y);
+    case 1: return SkinnyVector(rows, k, x, w, y, next != nullptr);
+    case 8: return SkinnyRows<Lanes8, 1>(rows, k, x, w, y, next, next_bytes);
+    case 16: return SkinnyRows<Widest, 16 / kLanes>(rows, k, x, w, y, next, next_bytes);
+    default: return SkinnyRows<Widest, 32 / kLanes>(rows, k, x, w, y, next, next_bytes);
   }
 }
 
 /** yT [to − from, M] of rows `from` to `to` of w [n, k] · xT [k, M], M of `PaddedRows`. */
 void SkinnyRange(int columns, int from, int to, int k, const float *x, const Weights &w, float *y) {
-  if (w.storage == Storage::kFloat)
-    return SkinnyColumns<true>(columns, to - from, k, x, static_cast<const float *>(w.data) + static_cast<int64_t>(from) * k, y);
   if (columns == 1 && w.storage == Storage::kAffine4) return BlockVector<Affine4>(from, to, k, x, w.data, y);
   if (columns == 1 && w.storage == Storage::kAffine8) return BlockVector<Affine8>(from, to, k, x, w.data, y);
+  const int64_t bytes = RowBytes(w.storage, k);
+  const char *data = static_cast<const char *>(w.data);
+  if (w.storage == Storage::kFloat) {
+    // as far ahead as a tile is high
+    const float *own = reinterpret_cast<const float *>(data + from * bytes);
+    return SkinnyColumns(columns, to - from, k, x, own, y, data + (from + kStreams) * bytes, bytes);
+  }
   float *buffer = ExpansionBuffer(static_cast<size_t>(kStreams) * k);
   for (int o = from; o < to; o += kStreams) {
     const int rows = std::min(kStreams, to - o);
     ExpandRows(w, k, o, rows, buffer);
-    SkinnyColumns<false>(columns, rows, k, x, buffer, y + static_cast<int64_t>(o - from) * columns);
+    SkinnyColumns(columns, rows, k, x, buffer, y + static_cast<int64_t>(o - from) * columns, data + (o + rows) * bytes, bytes);
   }
 }
 
 /** Runs work(from, to) over n rows of weights in a few shares on all cores. */
 template <typename Work>
 void InShares(int n, const Work &work) {
-  const int units = (n + 31) / 32, shares = std::min(units, Threads() * 2);
+  constexpr int kUnit = 2 * kStreams;
+  const int units = (n + kUnit - 1) / kUnit, shares = std::min(units, Threads() * 4);
   ParallelFor(shares, [&](int share) {
-    work(static_cast<int>(static_cast<int64_t>(units) * share / shares) * 32,
-         std::min(n, static_cast<int>(static_cast<int64_t>(units) * (share + 1) / shares) * 32));
+    work(static_cast<int>(static_cast<int64_t>(units) * share / shares) * kUnit,
+         std::min(n, static_cast<int>(static_cast<int64_t>(units) * (share + 1) / shares) * kUnit));
   });
 }
 
@@ -568,6 +583,79 @@ float MaxOf(const float *x, int n) {
   }
   for (; i < n; i++) top = std::max(top, x[i]);
   return top;
+}
+
+/** Scores of some heads' queries with some keys: scores[head·stride + key], each key read once. */
+template <int kHeads, int kKeys>
+inline void KeyTile(int d, const float *q, const float *keys, float *scores, int stride) {
+  Register sums[kHeads][kKeys] = {};
+  int i = 0;
+  for (; i + kLanes <= d; i += kLanes) {
+    Register own[kHeads];
+#pragma GCC unroll 4
+    for (int h = 0; h < kHeads; h++) own[h] = Load(q + h * d + i);
+#pragma GCC unroll 4
+    for (int t = 0; t < kKeys; t++) {
+      const Register key = Load(keys + static_cast<int64_t>(t) * d + i);
+#pragma GCC unroll 4
+      for (int h = 0; h < kHeads; h++) sums[h][t] = MulAdd(key, own[h], sums[h][t]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int h = 0; h < kHeads; h++) {
+#pragma GCC unroll 4
+    for (int t = 0; t < kKeys; t++) {
+      float total = Sum(sums[h][t]);
+      for (int j = i; j < d; j++) total += q[h * d + j] * keys[static_cast<int64_t>(t) * d + j];
+      scores[h * stride + t] = total;
+    }
+  }
+}
+
+/** Sums of n values, weighted by each head's scores, of kVectors vectors from `values` on: → out[head·d]. */
+template <int kHeads, int kVectors>
+inline void ValueTile(int n, int d, const float *scores, const float *values, float *out) {
+  Register sums[kHeads][kVectors] = {};
+  for (int t = 0; t < n; t++, values += d) {
+#pragma GCC unroll 4
+    for (int h = 0; h < kHeads; h++) {
+      const Register w = Spread<Register>(scores[static_cast<int64_t>(h) * n + t]);
+#pragma GCC unroll 4
+      for (int j = 0; j < kVectors; j++) sums[h][j] = MulAdd(w, Load(values + j * kLanes), sums[h][j]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int h = 0; h < kHeads; h++) {
+#pragma GCC unroll 4
+    for (int j = 0; j < kVectors; j++) Store(out + h * d + j * kLanes, sums[h][j]);
+  }
+}
+
+/** Attention of one token's queries in kHeads heads, which share n keys and values [n, d]: q and out [kHeads, d]. */
+template <int kHeads>
+void AttendHeads(int n, int d, const float *q, const float *keys, const float *values, float *scores, float *out) {
+  int t = 0;
+  for (; t + 4 <= n; t += 4) {
+    // values are wanted next
+    FetchAhead(reinterpret_cast<const char *>(values + static_cast<int64_t>(t) * d), 4 * d * sizeof(float));
+    KeyTile<kHeads, 4>(d, q, keys + static_cast<int64_t>(t) * d, scores + t, n);
+  }
+  for (; t < n; t++) KeyTile<kHeads, 1>(d, q, keys + static_cast<int64_t>(t) * d, scores + t, n);
+  for (int h = 0; h < kHeads; h++) {
+    float *own = scores + static_cast<int64_t>(h) * n;
+    const float by = 1.0f / ExpInPlace(own, n, MaxOf(own, n));
+    for (int i = 0; i < n; i++) own[i] *= by;
+  }
+  int i = 0;
+  for (; i + 4 * kLanes <= d; i += 4 * kLanes) ValueTile<kHeads, 4>(n, d, scores, values + i, out + i);
+  for (; i + kLanes <= d; i += kLanes) ValueTile<kHeads, 1>(n, d, scores, values + i, out + i);
+  for (; i < d; i++) {
+    for (int h = 0; h < kHeads; h++) {
+      float sum = 0;
+      for (int j = 0; j < n; j++) sum += scores[static_cast<int64_t>(h) * n + j] * values[static_cast<int64_t>(j) * d + i];
+      out[h * d + i] = sum;
+    }
+  }
 }
 
 /** Query rows whose scores exist at once. */
@@ -770,34 +858,30 @@ void DecodeAttention(int rows, int heads, int kv_heads, int d, const float *q, c
                      float *cache_k, float *cache_v, int capacity, float *out) {
   const int group = heads / kv_heads, half = d / 2;
   const float scale = 1.0f / std::sqrt(static_cast<float>(d));
-  const auto work = [&](int r) {
-    std::vector<float> turned(d), scores(capacity);
-    const int n = positions[r] + 1;
+  const auto work = [&](int task) {
+    const int r = task / kv_heads, kv = task % kv_heads, n = positions[r] + 1;
+    std::vector<float> turned(static_cast<size_t>(group) * d), scores(static_cast<size_t>(group) * n);
     const float *c = cos + static_cast<int64_t>(positions[r]) * half, *s = sin + static_cast<int64_t>(positions[r]) * half;
-    for (int kv = 0; kv < kv_heads; kv++) {
-      const int64_t base = (static_cast<int64_t>(cache_rows[r]) * kv_heads + kv) * capacity * d;
-      const int64_t own = base + static_cast<int64_t>(positions[r]) * d, from = (static_cast<int64_t>(r) * kv_heads + kv) * d;
-      RotateRow(k + from, cache_k + own, half, c, s, 1, 1);
-      std::memcpy(cache_v + own, v + from, sizeof(float) * d);
-      for (int g = 0; g < group; g++) {
-        const int64_t at = (static_cast<int64_t>(r) * heads + kv * group + g) * d;
-        RotateRow(q + at, turned.data(), half, c, s, 1, scale);
-        for (int t = 0; t < n; t++) scores[t] = Dot(turned.data(), cache_k + base + static_cast<int64_t>(t) * d, d);
-        const float by = 1.0f / ExpInPlace(scores.data(), n, MaxOf(scores.data(), n));
-        std::fill(turned.begin(), turned.end(), 0.0f);
-        for (int t = 0; t < n; t++) {
-          const float *value = cache_v + base + static_cast<int64_t>(t) * d;
-          const float w = scores[t] * by;
-          for (int i = 0; i < d; i++) turned[i] += w * value[i];
-        }
-        std::memcpy(out + at, turned.data(), sizeof(float) * d);
-      }
-    }
+    const int64_t base = (static_cast<int64_t>(cache_rows[r]) * kv_heads + kv) * capacity * d;
+    const int64_t own = base + static_cast<int64_t>(positions[r]) * d, from = (static_cast<int64_t>(r) * kv_heads + kv) * d;
+    const int64_t at = (static_cast<int64_t>(r) * heads + kv * group) * d;
+    RotateRow(k + from, cache_k + own, half, c, s, 1, 1);
+    std::memcpy(cache_v + own, v + from, sizeof(float) * d);
+    for (int g = 0; g < group; g++) RotateRow(q + at + g * d, turned.data() + g * d, half, c, s, 1, scale);
+    int g = 0;
+    const auto attend = [&](auto by, int count) {
+      for (; g + count <= group; g += count)
+        by(n, d, turned.data() + g * d, cache_k + base, cache_v + base, scores.data() + static_cast<int64_t>(g) * n,
+           out + at + g * d);
+    };
+    attend(AttendHeads<3>, 3);
+    attend(AttendHeads<2>, 2);
+    attend(AttendHeads<1>, 1);
   };
   if (static_cast<int64_t>(rows) * heads * positions[0] < 4096) {
-    for (int r = 0; r < rows; r++) work(r);
+    for (int task = 0; task < rows * kv_heads; task++) work(task);
   } else {
-    ParallelFor(rows, work);
+    ParallelFor(rows * kv_heads, work);
   }
 }
 
@@ -855,7 +939,7 @@ class SkinnyLinear {
       : linear_(linear), columns_(columns), k_(k), x_(x) {
     if (linear.rank == 0) return;
     reduced_.resize(static_cast<size_t>(linear.rank) * columns);
-    SkinnyColumns<false>(columns, linear.rank, k, x, linear.a, reduced_.data());
+    SkinnyColumns(columns, linear.rank, k, x, linear.a, reduced_.data());
     for (float &z : reduced_) z *= scale;
   }
   /** y [to − from, columns], without bias. */
@@ -865,7 +949,7 @@ class SkinnyLinear {
     float more[kStreams * 32];
     for (int o = from; o < to; o += kStreams, y += kStreams * columns_) {
       const int rows = std::min(kStreams, to - o);
-      SkinnyColumns<false>(columns_, rows, linear_.rank, reduced_.data(),
+      SkinnyColumns(columns_, rows, linear_.rank, reduced_.data(),
                            linear_.b + static_cast<int64_t>(o) * linear_.rank, more);
       for (int i = 0; i < rows * columns_; i++) y[i] += more[i];
     }
@@ -1004,7 +1088,7 @@ void ThinProduct(int rows, int k, int rank, int padded, const float *x, const fl
   float block[kStreams * kRankShare];
   for (int row = 0; row < rows; row += kStreams) {
     const int count = std::min(kStreams, rows - row);
-    SkinnyColumns<false>(padded, count, k, factor, x + static_cast<int64_t>(row) * k, block);
+    SkinnyColumns(padded, count, k, factor, x + static_cast<int64_t>(row) * k, block);
     for (int r = 0; r < count; r++) std::memcpy(to + (row + r) * to_row, block + r * padded, sizeof(float) * rank);
   }
 }

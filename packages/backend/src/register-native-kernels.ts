@@ -90,13 +90,13 @@ const fusedKernels: Readonly<Record<string, Definition>> = {
     outputs: ({ q }) => [q!.shape],
   },
   SrcodeCopyRows: { index: 8, inputs: ['cache', 'from', 'to'], outputs: () => [] },
-  SrcodeDecodeLayer: {
+  /**
+   * x, cacheRows, positions, cos and sin, then of each layer inputNorm, q, k, v, o, innerNorm, gate, up, down, qBias, kBias,
+   * vBias, cacheK, cacheV and the factors (a, b) of its seven products.
+   */
+  SrcodeDecodeLayers: {
     index: 10,
-    inputs: [
-      ...['x', 'inputNorm', 'q', 'k', 'v', 'o', 'innerNorm', 'gate', 'up', 'down', 'qBias', 'kBias', 'vBias'],
-      ...['cacheRows', 'positions', 'cos', 'sin', 'cacheK', 'cacheV'],
-      ...['q', 'k', 'v', 'o', 'gate', 'up', 'down'].flatMap((name) => [`${name}A`, `${name}B`]),
-    ],
+    inputs: (inputs) => Object.keys(inputs),
     parameters: ['epsilon', 'scale', 'heads', 'kvHeads', 'headDim', 'capacity'],
     outputs: ({ x }) => [x!.shape],
   },

@@ -64,7 +64,10 @@ export function listParameterShapes(config: ModelConfig): Map<string, readonly n
 
 /** See `LlamaModel.prepareDecoding`. */
 export interface DecodingWeights {
-  readonly layers: readonly Readonly<Record<string, tf.Tensor>>[];
+  readonly layers: readonly {
+    readonly weights: Readonly<Record<string, tf.Tensor>>;
+    readonly factors: Readonly<Record<string, tf.Tensor>>;
+  }[];
   readonly scale: number;
   readonly none: tf.Tensor;
 }
@@ -223,8 +226,8 @@ export class LlamaModel implements CausalLm {
   }
 
   /**
-   * What decoding reads of each layer, by the input's name of `SrcodeDecodeLayer`, and the scale of adapters; undefined
-   * where those do not allow it. Good as long as neither weights nor adapters change; `none`, which stands for what a layer
+   * What decoding reads of each layer, in the order of `SrcodeDecodeLayers`, and the scale of adapters; undefined where
+   * those do not allow it. Good as long as neither weights nor adapters change; `none`, which stands for what a layer
    * does not have, is the caller's to dispose.
    */
   prepareDecoding(): DecodingWeights | undefined {
@@ -245,28 +248,22 @@ export class LlamaModel implements CausalLm {
         [`${name}A`, pair?.a ?? none],
         [`${name}B`, pair?.b ?? none],
       ]);
-      return {
-        inputNorm: this.#weight(`${prefix}.input_layernorm.weight`),
-        innerNorm: this.#weight(`${prefix}.post_attention_layernorm.weight`),
-        ...mapProjections(projection),
-        ...{ qBias: bias('q_proj'), kBias: bias('k_proj'), vBias: bias('v_proj') },
-        ...Object.fromEntries(pairs),
-      };
+      const { q, k, v, o, gate, up, down } = mapProjections(projection);
+      const inputNorm = this.#weight<tf.Rank.R1>(`${prefix}.input_layernorm.weight`);
+      const innerNorm = this.#weight<tf.Rank.R1>(`${prefix}.post_attention_layernorm.weight`);
+      const biases = { qBias: bias('q_proj'), kBias: bias('k_proj'), vBias: bias('v_proj') };
+      const weights = { inputNorm, q, k, v, o, innerNorm, gate, up, down, ...biases };
+      return { weights, factors: Object.fromEntries(pairs) };
     });
     return { layers, scale: [...scales][0] ?? 1, none };
   }
 
   /**
-   * Logits [N, V] of the token after one token of each of N rows; `layer` runs layer i: x [N, D] → [N, D]. Call inside
+   * Logits [N, V] of the token after one token of each of N rows; `layers` runs all layers: x [N, D] → [N, D]. Call inside
    * `tidy`.
    */
-  runDecodingLayers(ids: Int32Array, layer: (x: tf.Tensor2D, index: number) => tf.Tensor2D): tf.Tensor2D {
-    let x = embedTokens(this.#weight('model.embed_tokens.weight'), ids);
-    for (let i = 0; i < this.config.numHiddenLayers; i++) {
-      const before = x;
-      x = layer(x, i);
-      before.dispose();
-    }
+  runDecodingLayers(ids: Int32Array, layers: (x: tf.Tensor2D) => tf.Tensor2D): tf.Tensor2D {
+    const x = layers(embedTokens(this.#weight('model.embed_tokens.weight'), ids));
     const hidden = rmsNorm(x, this.#weight('model.norm.weight'), this.config.rmsNormEps);
     const [logits] = callKernel('SrcodeSkinnyLinear', { x: hidden, w: this.#decodingWeight(this.#headName) });
     return logits as tf.Tensor2D;

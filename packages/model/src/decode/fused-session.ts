@@ -30,7 +30,7 @@ export class FusedDecodingSession implements DecodingSession {
   #positions: number[];
   #logits: tf.Tensor2D | undefined;
   /** Inputs of a layer's kernel, put together once: those of a token are set anew each time. Null: there is no such kernel. */
-  #layers: Record<string, tf.Tensor>[] | null | undefined;
+  #layers: Record<string, tf.Tensor> | null | undefined;
   #weights: DecodingWeights | undefined;
 
   constructor(model: LlamaModel, prompts: readonly Int32Array[], maxNewTokens: number) {
@@ -143,9 +143,10 @@ export class FusedDecodingSession implements DecodingSession {
       const ids = Int32Array.from(tokenIds);
       if (layers && ids.length <= maxLayerRows) {
         const own = { ...attributes, epsilon: config.rmsNormEps, scale: this.#weights!.scale };
-        return this.#model.runDecodingLayers(ids, (x, layer) => {
-          const inputs = Object.assign(layers[layer]!, { x, cacheRows, positions });
-          return callKernel('SrcodeDecodeLayer', inputs, own)[0] as tf.Tensor2D;
+        return this.#model.runDecodingLayers(ids, (x) => {
+          // all layers in one call: the way there and back took as long as their work
+          const inputs = Object.assign(layers, { x, cacheRows, positions });
+          return callKernel('SrcodeDecodeLayers', inputs, own)[0] as tf.Tensor2D;
         });
       }
       const hidden = this.#model.runLayers(ids, (q, k, v, layer) => {
@@ -160,13 +161,19 @@ export class FusedDecodingSession implements DecodingSession {
     this.#positions = this.#positions.map((position) => position + 1);
   }
 
-  #prepareLayers(): Record<string, tf.Tensor>[] | null {
-    this.#weights = hasKernel('SrcodeDecodeLayer') ? this.#model.prepareDecoding() : undefined;
+  /** The inputs of `SrcodeDecodeLayers`, in their order; the first three are each step's. */
+  #prepareLayers(): Record<string, tf.Tensor> | null {
+    this.#weights = hasKernel('SrcodeDecodeLayers') ? this.#model.prepareDecoding() : undefined;
     if (!this.#weights) return null;
-    return this.#weights.layers.map((weights, layer) => {
+    const { layers, none } = this.#weights;
+    const inputs: Record<string, tf.Tensor> = { x: none, cacheRows: none, positions: none };
+    Object.assign(inputs, { cos: this.#cos, sin: this.#sin });
+    layers.forEach(({ weights, factors }, layer) => {
       const { k: cacheK, v: cacheV } = this.#caches[layer]!;
-      return { ...weights, cos: this.#cos, sin: this.#sin, cacheK, cacheV };
+      for (const [name, tensor] of Object.entries({ ...weights, cacheK, cacheV, ...factors }))
+        inputs[`${layer}.${name}`] = tensor;
     });
+    return inputs;
   }
 
   dispose(): void {
