@@ -22,6 +22,9 @@ let modelCount = 0;
 /** Attention of layer `layer`: q [N, H·d], k and v [N, KV·d] → [N, H·d]. */
 export type MixTokens = (q: tf.Tensor2D, k: tf.Tensor2D, v: tf.Tensor2D, layer: number) => tf.Tensor2D;
 
+/** Is shown the keys and values [N, KV·d] of layer `layer`, before they are rotated. */
+export type SeeKeys = (k: tf.Tensor2D, v: tf.Tensor2D, layer: number) => void;
+
 /** Trainable additions to frozen linear layers; `attachLora` makes one. */
 export interface LinearAdapters {
   /** What training changes while these are attached. */
@@ -173,7 +176,8 @@ export class LlamaModel implements CausalLm {
   #runFusedLayers(
     ids: Int32Array,
     layout: AttentionLayout,
-    embedded: tf.Tensor2D | undefined,
+    embedded?: tf.Tensor2D,
+    see?: SeeKeys,
   ): tf.Tensor2D | undefined {
     const adapters = this.#adapters;
     if (!hasDecoderLayer() || ids.length === 0) return undefined;
@@ -196,11 +200,24 @@ export class LlamaModel implements CausalLm {
         ...mapProjections(linear),
       };
       const before = x;
-      x = decoderLayer(x, layer, layout);
+      x = decoderLayer(x, layer, layout, see && ((k, v) => see(k, v, i)));
       // the layer has kept what its gradient needs
       before.dispose();
     }
     return rmsNorm(x, this.#weight('model.norm.weight'), this.config.rmsNormEps);
+  }
+
+  /**
+   * Hidden states after the final norm, [N, D], of prompts; `see` is shown each layer's keys and values. Call inside `tidy`.
+   */
+  runPromptLayers(ids: Int32Array, layout: AttentionLayout, see: SeeKeys): tf.Tensor2D {
+    return (
+      this.#runFusedLayers(ids, layout, undefined, see) ??
+      this.runLayers(ids, (q, k, v, layer) => {
+        see(k, v, layer);
+        return attend(q, k, v, layout);
+      })
+    );
   }
 
   /**
@@ -212,15 +229,21 @@ export class LlamaModel implements CausalLm {
     let x = embedTokens(this.#weight('model.embed_tokens.weight'), ids); // [N, D]
     for (let i = 0; i < this.config.numHiddenLayers; i++) {
       const layer = `model.layers.${i}`;
-      const h = rmsNorm(x, this.#weight(`${layer}.input_layernorm.weight`), epsilon);
-      const q = this.#linear(h, `${layer}.self_attn.q_proj`);
-      const k = this.#linear(h, `${layer}.self_attn.k_proj`);
-      const v = this.#linear(h, `${layer}.self_attn.v_proj`);
-      x = tf.add(x, this.#linear(mix(q, k, v, i), `${layer}.self_attn.o_proj`));
-      const h2 = rmsNorm(x, this.#weight(`${layer}.post_attention_layernorm.weight`), epsilon);
-      const gate = this.#linear(h2, `${layer}.mlp.gate_proj`);
-      const up = this.#linear(h2, `${layer}.mlp.up_proj`);
-      x = tf.add(x, this.#linear(swiGlu(gate, up), `${layer}.mlp.down_proj`));
+      const before = x;
+      x = tf.tidy(() => {
+        const h = rmsNorm(before, this.#weight(`${layer}.input_layernorm.weight`), epsilon);
+        const q = this.#linear(h, `${layer}.self_attn.q_proj`);
+        const k = this.#linear(h, `${layer}.self_attn.k_proj`);
+        const v = this.#linear(h, `${layer}.self_attn.v_proj`);
+        const inner = tf.add(
+          before,
+          this.#linear(mix(q, k, v, i), `${layer}.self_attn.o_proj`),
+        ) as tf.Tensor2D;
+        const h2 = rmsNorm(inner, this.#weight(`${layer}.post_attention_layernorm.weight`), epsilon);
+        const gate = this.#linear(h2, `${layer}.mlp.gate_proj`);
+        const up = this.#linear(h2, `${layer}.mlp.up_proj`);
+        return tf.add(inner, this.#linear(swiGlu(gate, up), `${layer}.mlp.down_proj`)) as tf.Tensor2D;
+      });
     }
     return rmsNorm(x, this.#weight('model.norm.weight'), epsilon);
   }

@@ -1,12 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { DecodingWeights, LlamaModel } from '../llama-model.js';
-import { attend, createAttentionLayout } from '../ops/attend.js';
+import { createAttentionLayout } from '../ops/attend.js';
 import { callKernel, hasKernel } from '../ops/kernel-call.js';
 import { computeRopeTables } from '../rope-tables.js';
 import { createTokenBatch } from '../token-batch.js';
 import type { DecodingSession, SampledTokens } from '../types.js';
 
-/** Rows that `SrcodeDecodeLayer` takes. */
+/** Rows that `SrcodeDecodeLayers` takes. */
 const maxLayerRows = 32;
 
 interface LayerCache {
@@ -29,7 +29,7 @@ export class FusedDecodingSession implements DecodingSession {
   #cacheRows: number[];
   #positions: number[];
   #logits: tf.Tensor2D | undefined;
-  /** Inputs of a layer's kernel, put together once: those of a token are set anew each time. Null: there is no such kernel. */
+  /** Inputs of the layers' kernel, put together once: those of a token are set anew each time. Null: there is no such kernel. */
   #layers: Record<string, tf.Tensor> | null | undefined;
   #weights: DecodingWeights | undefined;
 
@@ -74,10 +74,9 @@ export class FusedDecodingSession implements DecodingSession {
       const layout = createAttentionLayout(config, batch);
       const { starts, ends, cos, sin } = layout;
       const targets = tf.tensor1d(distinct, 'int32');
-      const hidden = this.#model.runLayers(batch.ids, (q, k, v, layer) => {
+      const hidden = this.#model.runPromptLayers(batch.ids, layout, (k, v, layer) => {
         const { k: cacheK, v: cacheV } = this.#caches[layer]!;
         callKernel('SrcodeFillCache', { k, v, starts, ends, targets, cos, sin, cacheK, cacheV }, attributes);
-        return attend(q, k, v, layout);
       });
       const lastOf = new Map(
         distinct.map((row, i) => [row, i * batch.length + prompts[row]!.length - 1] as const),

@@ -70,9 +70,15 @@ function listAttributes(layer: DecoderLayer, layout: AttentionLayout): Record<st
 /**
  * A whole layer of a Llama: x [N, D] → [N, D], N = B·T, as one kernel and one entry of the tape. What is kept for the
  * gradient are the products' outputs alone; norms and gates are computed again, and what was kept is freed as the backward
- * pass has used it: so is the gradient by the output, which must be of no other use. Caller disposes.
+ * pass has used it: so is the gradient by the output, which must be of no other use. `see` is shown keys and values, before
+ * they are rotated [N, KV·d]. Caller disposes.
  */
-export function decoderLayer(x: tf.Tensor2D, layer: DecoderLayer, layout: AttentionLayout): tf.Tensor2D {
+export function decoderLayer(
+  x: tf.Tensor2D,
+  layer: DecoderLayer,
+  layout: AttentionLayout,
+  see?: (k: tf.Tensor2D, v: tf.Tensor2D) => void,
+): tf.Tensor2D {
   const attributes = listAttributes(layer, layout);
   const keptNames = [
     ...['inner', 'q', 'k', 'v', 'mixed', 'logSums', 'gate', 'up'],
@@ -83,6 +89,8 @@ export function decoderLayer(x: tf.Tensor2D, layer: DecoderLayer, layout: Attent
     const none = tf.zeros([0]);
     const inputs = listInputs(layer, layout, none);
     const [value, ...kept] = callKernel('SrcodeLayer', { x, ...inputs }, attributes);
+    const [, , k, v] = kept as tf.Tensor2D[];
+    see?.(k!, v!);
     save([x, none, inputs.starts!, inputs.ends!, inputs.cos!, inputs.sin!, ...kept]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
       const [x, none, starts, ends, cos, sin, ...kept] = saved as [tf.Tensor2D, ...tf.Tensor[]];
