@@ -658,8 +658,8 @@ void AttendHeads(int n, int d, const float *q, const float *keys, const float *v
   }
 }
 
-/** Query rows whose scores exist at once. */
-constexpr int kBlock = 32;
+/** Query rows whose scores exist at once: whole tiles of either height. */
+constexpr int kBlock = 48;
 
 struct Span {
   int start, n;
@@ -1133,25 +1133,34 @@ void LowRankOuter(int m, const OuterProduct *products, int count) {
     int from, columns;
   };
   std::vector<Task> tasks;
-  std::vector<std::vector<float>> buffers(count);
-  std::vector<float *> sums(count);
-  for (int i = 0; i < count; i++) {
-    const OuterProduct &p = products[i];
-    if (p.turned) buffers[i].resize(static_cast<size_t>(p.rank) * p.n);
-    sums[i] = p.turned ? buffers[i].data() : p.to;
-    for (int from = 0; from < p.n; from += kColumnShare) tasks.push_back({&p, from, std::min(kColumnShare, p.n - from)});
-  }
+  for (int i = 0; i < count; i++)
+    for (int from = 0; from < products[i].n; from += kColumnShare)
+      tasks.push_back({products + i, from, std::min(kColumnShare, products[i].n - from)});
   ParallelFor(static_cast<int>(tasks.size()), [&](int index) {
-    const Task &task = tasks[index];
-    const OuterProduct &p = *task.product;
-    float *sum = sums[task.product - products] + task.from;
-    for (int row = 0; row < m; row += kTokenRows)
-      Gemm(p.rank, task.columns, std::min(kTokenRows, m - row), p.z + static_cast<int64_t>(row) * p.rank, 1, p.rank,
-           p.x + static_cast<int64_t>(row) * p.n + task.from, p.n, sum, p.n, row > 0);
+    const auto [product, from, columns] = tasks[index];
+    const OuterProduct &p = *product;
+    const int rank = p.rank;
+    const bool across = rank % (2 * kLanes) == 0;
+    const float *x = p.x + from;
+    float *to = p.turned ? p.to + static_cast<int64_t>(from) * rank : p.to + from;
+    std::vector<float> block(across == p.turned ? 0 : static_cast<size_t>(rank) * columns);
+    if (across) {
+      // rows of z are vectors as they lie
+      float *sums = p.turned ? to : block.data();
+      Gemm(columns, rank, m, x, 1, p.n, p.z, rank, sums, rank, false);
+      if (p.turned) return;
+      for (int r = 0; r < rank; r++)
+        for (int j = 0; j < columns; j++) to[static_cast<int64_t>(r) * p.n + j] = sums[j * rank + r];
+      return;
+    }
+    float *sums = p.turned ? block.data() : to;
+    const int64_t row = p.turned ? columns : p.n;
+    for (int at = 0; at < m; at += kTokenRows)
+      Gemm(rank, columns, std::min(kTokenRows, m - at), p.z + static_cast<int64_t>(at) * rank, 1, rank,
+           x + static_cast<int64_t>(at) * p.n, p.n, sums, row, at > 0);
     if (!p.turned) return;
-    for (int column = task.from; column < task.from + task.columns; column++)
-      for (int r = 0; r < p.rank; r++)
-        p.to[static_cast<int64_t>(column) * p.rank + r] = buffers[task.product - products][static_cast<size_t>(r) * p.n + column];
+    for (int j = 0; j < columns; j++)
+      for (int r = 0; r < rank; r++) to[static_cast<int64_t>(j) * rank + r] = sums[r * row + j];
   });
 }
 

@@ -2,10 +2,10 @@ import * as tf from '@tensorflow/tfjs-core';
 import { callKernel, hasKernel, isComputingGradients, type Save } from './kernel-call.js';
 
 /**
- * 2^22 logits (16 MiB) at a time, small beside the model; 2^24 where kernels work on them in place, so that a chunk is
- * the only copy: products of more rows are faster.
+ * 2^22 logits (16 MiB) at a time, small beside the model; 2^25 where kernels work on them in place, so that a chunk is the
+ * only copy: the weight is packed anew for each.
  */
-const maxChunkLogits = () => (hasKernel('SrcodePickLogProbs') ? 1 << 23 : 1 << 22);
+const maxChunkLogits = () => (hasKernel('SrcodePickLogProbs') ? 1 << 25 : 1 << 22);
 
 /** [start, count] of the row chunks, of about one size, of [rows, vocabSize] logits. */
 function listChunks(rows: number, vocabSize: number): [start: number, count: number][] {
@@ -56,9 +56,16 @@ function forwardWithGradient(hidden: tf.Tensor2D, weight: tf.Tensor2D, targets: 
   return [tf.concat(parts.map(([logProbs]) => logProbs)), tf.concat(parts.map(([, gradient]) => gradient!))];
 }
 
-/** The log-probabilities, and what the backward pass wants kept besides the inputs. */
+/**
+ * The log-probabilities, and what the backward pass wants kept besides the inputs: of a single chunk, where it is written
+ * over the logits, their gradient.
+ */
 function forward(hidden: tf.Tensor2D, weight: tf.Tensor2D, targets: tf.Tensor1D): tf.Tensor[] {
   if (hasKernel('SrcodeLogProbs')) return callKernel('SrcodeLogProbs', { hidden, weight, targets });
+  if (keepsLogits(hidden.shape[0], weight.shape[0])) {
+    const logits = tf.matMul(hidden, weight, false, true) as tf.Tensor2D;
+    return [...callKernel('SrcodePickLogProbs', { logits, targets }, { gradient: 1 }), logits];
+  }
   const [rows, size] = hidden.shape;
   const parts = listChunks(rows, weight.shape[0]).map(([start, count]) =>
     tf.tidy(() => {
@@ -70,11 +77,34 @@ function forward(hidden: tf.Tensor2D, weight: tf.Tensor2D, targets: tf.Tensor1D)
   return [tf.concat(parts)];
 }
 
-/** [dHidden] or, with `withWeight`, [dHidden, dWeight]; the logits are computed again. */
+/** True when a training step's logits are one chunk, which kernels turn into its gradient in place. */
+function keepsLogits(rows: number, vocabSize: number): boolean {
+  const isOne = rows * vocabSize <= maxChunkLogits();
+  return isOne && isComputingGradients() && hasKernel('SrcodePickLogProbs') && hasKernel('SrcodeAddOuter');
+}
+
+/** [dHidden, dWeight] of one chunk, given the gradient by its logits. */
+function backwardOfLogits(
+  dy: tf.Tensor1D,
+  hidden: tf.Tensor2D,
+  weight: tf.Tensor2D,
+  dLogits: tf.Tensor,
+): tf.Tensor[] {
+  // dy belongs to whole rows: on the narrow side it costs less than on the logits
+  const scale = tf.reshape(dy, [hidden.shape[0], 1]);
+  const dHidden = tf.mul(tf.matMul(dLogits, weight), scale);
+  const dWeight = tf.matMul(dLogits, tf.mul(hidden, scale), true, false);
+  // the tape would keep them to its end
+  dLogits.dispose();
+  return [dHidden, dWeight];
+}
+
+/** [dHidden] or, with `withWeight`, [dHidden, dWeight]; the logits are computed again unless they were kept. */
 function backward(dy: tf.Tensor1D, saved: readonly tf.Tensor[], withWeight: boolean): tf.Tensor[] {
-  const [hidden, weight, targets, logSums] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor1D, tf.Tensor1D?];
-  if (logSums)
-    return callKernel('SrcodeLogProbsGrad', { hidden, weight, targets, logSums, dy }, { withWeight });
+  const [hidden, weight, targets, kept] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor1D, tf.Tensor?];
+  if (kept && hasKernel('SrcodeLogProbsGrad'))
+    return callKernel('SrcodeLogProbsGrad', { hidden, weight, targets, logSums: kept, dy }, { withWeight });
+  if (kept) return backwardOfLogits(dy, hidden, weight, kept);
   const [rows, size] = hidden.shape;
   const vocabSize = weight.shape[0];
   const dHidden: tf.Tensor2D[] = [];
@@ -105,8 +135,8 @@ function backward(dy: tf.Tensor1D, saved: readonly tf.Tensor[], withWeight: bool
 /**
  * log softmax(hidden · weightᵀ)[target]: hidden [N, D], weight [V, D], targets [N] int32 → [N] float32, nats.
  *
- * Row chunks keep the logits to 16 (native: 64) MiB whatever N · V is; the gradient computes them again. With
- * `weightTrainable` false the weight takes no part in the gradient at all, and native kernels form the gradient in the
+ * Row chunks keep the logits to 16 (native: 128) MiB whatever N · V is; the gradient computes them again unless native
+ * kernels have kept it for a single chunk. With `weightTrainable` false the weight takes no part in the gradient at all, and native kernels form the gradient in the
  * forward pass. Caller disposes.
  */
 export function tokenLogProbs(
