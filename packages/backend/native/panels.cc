@@ -25,7 +25,7 @@ namespace {
 constexpr int kLeft = kRegisters == 32 ? 12 : 6, kRight = 2 * kLanes;
 
 /** How much is packed at once: a left panel of that depth stays in the first-level cache, an other side in the second. */
-constexpr int kDepthAtOnce = 576, kSharedAtOnce = 768, kOthersAtOnce = 96;
+constexpr int kDepthAtOnce = 576, kSharedAtOnce = 768, kOthersAtOnce = 48;
 
 /** Rows of memory that are fetched ahead while lines that lie side by side are packed, and floats of a cache line. */
 constexpr int kAhead = 12, kCacheLine = 16;
@@ -243,8 +243,8 @@ void PanelProducts(const TileSide &shared, const TileSide *others, int count, in
                              up, up_size);
         const float *z = more[part.side - others];
         float *c = side.c + static_cast<int64_t>(first) * side.c_row + part.from;
-        for (int i = 0; i < panels; i++)
-          for (int j = 0; j < own_panels; j++)
+        for (int j = 0; j < own_panels; j++)
+          for (int i = 0; i < panels; i++)
             Block({span, packed + i * room, own + j * own_size}, {rank, z + i * MoreRoom(rank), up + j * up_size},
                   lines - i * kLeft, part.lines - j * kRight, add,
                   c + static_cast<int64_t>(i) * kLeft * side.c_row + j * kRight, side.c_row);
