@@ -18,14 +18,9 @@ namespace {
 struct Lanes8 {
   typedef Vector8 V;
 };
-struct Lanes16 {
-  typedef Vector16 V;
+struct Widest {
+  typedef Vector V;
 };
-#ifdef __AVX512F__
-typedef Lanes16 Widest;
-#else
-typedef Lanes8 Widest;
-#endif
 inline float Sum(Vector v) {
   float total[8];
   for (int i = 0; i < 8; i++) total[i] = kLanes == 16 ? v[i] + v[(i + 8) % kLanes] : v[i];
