@@ -175,6 +175,8 @@ describe.runIf(installed)('native products and updates', () => {
       const wantRows = tf.grad((table) => tf.sum(tf.mul(tf.gather(table, ids), weights)))(table);
       expect(worst(rowsOnly, wantRows)).toBeLessThan(1e-6);
       expect(table.isDisposed).toBe(false);
+      // large products of our own need fused multiply-adds
+      if (!tf.getKernel('SrcodeAddOuter', 'tensorflow')) return;
       const target = tf.fill([80, 50], 1) as tf.Tensor2D;
       const [a, b] = [tf.randomNormal([64, 80]), tf.randomNormal([64, 50])];
       const want = tf.add(target, tf.matMul(a, b, true));
