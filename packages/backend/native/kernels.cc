@@ -90,15 +90,6 @@ class Pool {
   std::atomic<int64_t> round_{0};
 };
 
-int Threads() {
-  static const int threads = [] {
-    const char *wanted = std::getenv("TF_NUM_INTRAOP_THREADS");
-    const int asked = wanted ? std::atoi(wanted) : 0;
-    return std::max(1, asked > 0 ? asked : static_cast<int>(std::thread::hardware_concurrency()));
-  }();
-  return threads;
-}
-
 /** e^x to 1e-7 relative (Cephes' polynomial); written so that compilers vectorise loops over it. */
 inline float Exp(float x) {
   x = std::min(88.0f, std::max(-87.0f, x));
@@ -535,8 +526,11 @@ inline void RotateRow(const float *x, float *to, int half, const float *cos, con
 void RotateRows(int n, int d, const float *x, int64_t x_row, float *to, int64_t to_row, const float *cos,
                 const float *sin, float sign, float scale) {
   const int half = d / 2;
-  for (int t = 0; t < n; t++)
+  for (int t = 0; t < n; t++) {
+    // rows lie further apart than the processor looks ahead by itself
+    FetchAhead(reinterpret_cast<const char *>(x + (t + 4) * x_row), d * sizeof(float));
     RotateRow(x + t * x_row, to + t * to_row, half, cos + t * half, sin + t * half, sign, scale);
+  }
 }
 
 void Transpose(int n, int d, const float *x, int64_t x_row, float *to) {
@@ -670,6 +664,15 @@ void ZeroOutside(int length, Span span, int64_t row, float *x) {
 }
 
 }  // namespace
+
+int Threads() {
+  static const int threads = [] {
+    const char *wanted = std::getenv("TF_NUM_INTRAOP_THREADS");
+    const int asked = wanted ? std::atoi(wanted) : 0;
+    return std::max(1, asked > 0 ? asked : static_cast<int>(std::thread::hardware_concurrency()));
+  }();
+  return threads;
+}
 
 void ParallelFor(int count, const std::function<void(int)> &work) {
   if (count <= 1 || Threads() == 1) {
@@ -1074,7 +1077,7 @@ void SampleRows(int rows, int size, const float *logits, const float *draws, flo
 namespace {
 
 /** Rows of tokens, and columns, that one task of a low-rank product takes. */
-constexpr int kTokenRows = 48, kColumnShare = 192;
+constexpr int kTokenRows = 24, kOuterRows = 48, kColumnShare = 96;
 /** Factors of at most this rank at once: what `SkinnyColumns` takes. */
 constexpr int kRankShare = 32;
 
@@ -1150,8 +1153,8 @@ void LowRankOuter(int m, const OuterProduct *products, int count) {
     }
     float *sums = p.turned ? block.data() : to;
     const int64_t row = p.turned ? columns : p.n;
-    for (int at = 0; at < m; at += kTokenRows)
-      Gemm(rank, columns, std::min(kTokenRows, m - at), p.z + static_cast<int64_t>(at) * rank, 1, rank,
+    for (int at = 0; at < m; at += kOuterRows)
+      Gemm(rank, columns, std::min(kOuterRows, m - at), p.z + static_cast<int64_t>(at) * rank, 1, rank,
            x + static_cast<int64_t>(at) * p.n, p.n, sums, row, at > 0);
     if (!p.turned) return;
     for (int j = 0; j < columns; j++)

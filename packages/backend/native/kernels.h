@@ -8,6 +8,9 @@
 
 namespace srcode {
 
+/** How many threads `ParallelFor` uses. */
+int Threads();
+
 /** Runs work(i) for i in [0, count) on all cores; the caller takes part. One call at a time. */
 void ParallelFor(int count, const std::function<void(int)> &work);
 

@@ -188,11 +188,17 @@ void PanelProducts(const TileSide &shared, const TileSide *others, int count, in
     int from, lines;
   };
   std::vector<Part> parts;
+  int left_over = 0;
+  for (int i = 0; i < count; i++) left_over += others[i].lines;
   for (int i = 0; i < count; i++) {
-    // for one side alone, as many parts as make the cores' shares alike
-    const int share = ShareOf(others[i].lines, kOthersAtOnce, other_width, count == 1 ? 8 : 1);
-    for (int from = 0; from < others[i].lines; from += share)
-      parts.push_back({&others[i], from, std::min(share, others[i].lines - from)});
+    for (int from = 0; from < others[i].lines;) {
+      // towards the end a panel at a time, so that the cores finish together
+      const int most = left_over > Threads() * kOthersAtOnce / 2 ? std::max(1, kOthersAtOnce / other_width) * other_width : other_width;
+      const int lines = std::min(most, others[i].lines - from);
+      parts.push_back({&others[i], from, lines});
+      from += lines;
+      left_over -= lines;
+    }
   }
   const int depth_share = ShareOf(k, kDepthAtOnce, 8), shared_share = ShareOf(shared.lines, kSharedAtOnce, shared_width);
   for (int depth = 0; depth < k; depth += depth_share) {
