@@ -1,6 +1,7 @@
 // Memory of large kernel outputs. A training step makes and drops the same few sizes over and over: the C library's heap
 // is torn apart by that (twice the memory that lives in it was seen), and fresh memory from the system costs more than
-// filling it. So what is dropped is kept for the next of its size, as long as no more is held than once lived at the same time, and a little.
+// filling it. So what is dropped is kept for the next of its size, as long as no more is held than once lived at the same
+// time, and a little; what is beyond that is given back at once.
 #ifndef SRCODE_POOL_H_
 #define SRCODE_POOL_H_
 
