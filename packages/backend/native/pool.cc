@@ -14,7 +14,7 @@ namespace srcode {
 namespace {
 
 /** What is kept beyond the most that ever lived at once. */
-constexpr size_t kMoreKept = size_t{24} << 20;
+constexpr size_t kMoreKept = size_t{8} << 20;
 constexpr size_t kUnit = size_t{1} << 16, kHugePage = size_t{1} << 21;
 
 size_t Rounded(size_t bytes) { return (bytes + kUnit - 1) / kUnit * kUnit; }

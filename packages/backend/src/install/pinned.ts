@@ -11,7 +11,7 @@ export const tensorflowVersion = '2.21.0';
 export const napiVersion = 8;
 
 /** Raised whenever `native/` changes, so that an older build is replaced. */
-export const kernelsVersion = 15;
+export const kernelsVersion = 16;
 
 export interface PinnedPackage {
   readonly name: string;
