@@ -223,5 +223,10 @@ const kept = written
   .split(/^(?=## )/m)
   .filter((part) => /^## /.test(part) && !part.startsWith(`${heading}\n`));
 const text = [preface, section, ...kept].map((part) => part.trimEnd()).join('\n\n');
-if (flags.out) writeFileSync(flags.out, `${text}\n`);
-else process.stdout.write(`${text}\n`);
+if (flags.out) {
+  writeFileSync(flags.out, `${text}\n`);
+  // as the rest of the documents
+  execFileSync('npx', ['--no-install', 'biome', 'format', '--write', flags.out], { cwd: root });
+} else {
+  process.stdout.write(`${text}\n`);
+}
