@@ -9,8 +9,8 @@
  *
  * Each kind of work has a process per side; rounds alternate between them (the other side waits idle), the first round
  * of each side is thrown away. The figure is the ratio of the medians. Run it on a machine that does nothing else:
- * interleaving does not save the peer, whose threads wait for one another at every product. About 13 minutes on two
- * cores, 6 with `--without-others`.
+ * interleaving does not save the peer, whose threads wait for one another at every product. About 11 minutes on two
+ * cores with `--without-others`; without it much longer where the processor has no instructions for bfloat16.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';

@@ -1,7 +1,8 @@
 import type { Rng } from '@srcode/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { LlamaModel, listParameterShapes, ParameterBuilder } from './llama-model.js';
+import { LlamaModel } from './llama-model.js';
 import { checkModelConfig } from './model-config.js';
+import { listParameterShapes, ParameterBuilder } from './parameter-builder.js';
 import type { ModelConfig } from './types.js';
 
 export interface CreateCausalLmOptions {

@@ -9,7 +9,7 @@ export {
 } from './format-chat.js';
 export { generate, streamGenerate, type TokenEvent } from './generate.js';
 export { loadGguf } from './gguf/load-gguf.js';
-export { LlamaModel, listParameterShapes } from './llama-model.js';
+export { LlamaModel } from './llama-model.js';
 export { type LoadedModel, loadModel } from './load-model.js';
 export { ByteLevelTokenizer, loadTokenizer } from './load-tokenizer.js';
 export {
@@ -34,6 +34,7 @@ export {
   formatModelConfig,
   parseModelConfig,
 } from './model-config.js';
+export { listParameterShapes } from './parameter-builder.js';
 export { SafetensorsFile } from './safetensors/read-safetensors.js';
 export { type WritableTensor, writeSafetensors } from './safetensors/write-safetensors.js';
 export { saveModel } from './save-model.js';

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { wrapFileError } from '@srcode/core';
 import { z } from 'zod';
 import { ModelFileError, TokenizerError } from './errors.js';
-import { LlamaModel, listParameterShapes, ParameterBuilder } from './llama-model.js';
+import { LlamaModel } from './llama-model.js';
 import { type ByteLevelTokenizer, loadTokenizer } from './load-tokenizer.js';
 import { parseModelConfig } from './model-config.js';
+import { listParameterShapes, ParameterBuilder } from './parameter-builder.js';
 import { SafetensorsFile } from './safetensors/read-safetensors.js';
 import type { ModelConfig } from './types.js';
 

@@ -1,6 +1,7 @@
 import { ModelFileError } from '../errors.js';
-import { LlamaModel, listParameterShapes, ParameterBuilder } from '../llama-model.js';
+import { LlamaModel } from '../llama-model.js';
 import { checkParts, checkTokenizerFits, type LoadedModel } from '../load-model.js';
+import { listParameterShapes, ParameterBuilder } from '../parameter-builder.js';
 import { ReadScratch } from '../read-exactly.js';
 import type { ModelConfig } from '../types.js';
 import { GgufFile } from './gguf-file.js';

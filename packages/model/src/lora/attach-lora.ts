@@ -1,6 +1,7 @@
 import { InputError, type Rng } from '@srcode/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { LlamaModel, listParameterShapes } from '../llama-model.js';
+import { LlamaModel } from '../llama-model.js';
+import { listParameterShapes } from '../parameter-builder.js';
 import type { ModelConfig } from '../types.js';
 import {
   LoraAdapters,

@@ -4,7 +4,13 @@ import { describe, expect, it } from 'vitest';
 import { createLlamaConfig } from '../model-config.js';
 import { createTokenBatch, findTokenSpans } from '../token-batch.js';
 import { attend, createAttentionLayout } from './attend.js';
-import { type DecoderLayer, decoderLayer, hasDecoderLayer, type Linear } from './decoder-layer.js';
+import {
+  type DecoderLayer,
+  decoderLayer,
+  hasDecoderLayer,
+  type Linear,
+  listTrained,
+} from './decoder-layer.js';
 import { rmsNorm } from './rms-norm.js';
 import { swiGlu } from './swi-glu.js';
 
@@ -60,15 +66,7 @@ function createLayer(sizes: Sizes, hasBias: boolean, ranks: readonly number[]): 
 
 const names = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'] as const;
 
-/** What is trained, in the order of the gradients, and the same layer with others in its place. */
-function trainedOf(layer: DecoderLayer): tf.Tensor[] {
-  const products = names.flatMap((name) => {
-    const { weight, bias, factors } = layer[name];
-    if (layer.frozen) return factors ? [factors.a, factors.b] : [];
-    return bias ? [weight, bias] : [weight];
-  });
-  return layer.frozen ? products : [layer.inputNorm, layer.innerNorm, ...products];
-}
+/** The layer with other tensors in the place of what `listTrained` lists. */
 function withTrained(layer: DecoderLayer, trained: readonly tf.Tensor[]): DecoderLayer {
   const rest = trained.values();
   const next = () => rest.next().value as never;
@@ -141,7 +139,7 @@ describe.runIf(readInstallStamp(nativeCacheFolder()))('a layer as one kernel', (
           tf.valueAndGrads((x, ...trained) => {
             const y = run(x as tf.Tensor2D, withTrained(layer, trained), layout);
             return tf.sum(tf.mul(y, target)) as tf.Scalar;
-          })([x, ...trainedOf(layer)]);
+          })([x, ...listTrained(layer)]);
         const want = gradientsOf(compose);
         const got = gradientsOf(decoderLayer);
         const distance = (a: tf.Tensor, b: tf.Tensor) =>

@@ -33,7 +33,7 @@ export function hasDecoderLayer(): boolean {
 }
 
 /** What training changes in a layer, in the order in which `SrcodeLayerGrad` returns gradients. */
-function listTrained(layer: DecoderLayer): tf.Tensor[] {
+export function listTrained(layer: DecoderLayer): tf.Tensor[] {
   const linears = linearNames.flatMap((name) => {
     const { weight, bias, factors } = layer[name];
     if (layer.frozen) return factors ? [factors.a, factors.b] : [];
